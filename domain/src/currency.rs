@@ -119,8 +119,8 @@ mod tests {
         for (code, exponent) in [("GBP", 2), ("JPY", 0), ("KWD", 3), ("USD", 2), ("CLP", 0), ("TND", 3), ("ZWG", 2)] {
             assert_eq!(code.parse::<Currency>().unwrap().exponent(), exponent, "{code}");
         }
-        assert_eq!(Currency::all().count(), 152);
-        assert_eq!(Currency::all().map(|c| c.code().to_owned()).collect::<std::collections::BTreeSet<_>>().len(), 152);
+        assert_eq!(Currency::all().count(), 155);
+        assert_eq!(Currency::all().map(|c| c.code().to_owned()).collect::<std::collections::BTreeSet<_>>().len(), 155);
     }
 
     #[test]

@@ -156,6 +156,22 @@ identifiers! {
     OperationId, "operation id";
 }
 
+macro_rules! named_after {
+    ($($name:ident: $($other:ident),+;)*) => {$($(
+        /// The same text as the name of something else.
+        impl From<&$other> for $name {
+            fn from(other: &$other) -> Self {
+                Self(Arc::clone(&other.0))
+            }
+        }
+    )+)*};
+}
+
+named_after! {
+    HoldId: PaymentId;
+    OperationId: PaymentId, OrderId, ShipmentId, ReturnId;
+}
+
 /// A stream: the events of one aggregate, in order. Written `account-<id>`, `product-<id>`, `order-<id>`,
 /// `payment-<id>`; refusals of all commands share the stream `rejections`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
