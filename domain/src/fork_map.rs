@@ -14,6 +14,7 @@ use std::sync::Arc;
 pub struct ForkMap<K, V> {
     shared: Option<Arc<HashMap<K, V>>>,
     /// `None` as a value marks a key that was removed from the shared part.
+    #[expect(clippy::box_collection, reason = "almost always absent, and there is one of these in every account")]
     changed: Option<Box<HashMap<K, Option<V>>>>,
 }
 
