@@ -48,13 +48,13 @@ as_root() {
     fi
 }
 
-# install_missing [test]: Debian packages that are not there yet; touches nothing when all are.
+# install_missing run|test: Debian packages that are not there yet; touches nothing when all are.
 install_missing() {
     local missing=()
     has cc && has make || missing+=(build-essential)
     [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
     postgres_programs >/dev/null || missing+=(postgresql)
-    if [[ ${1:-} == test ]]; then
+    if [[ $1 == test ]]; then
         python_with_yaml >/dev/null || missing+=(python3 python3-yaml)
     fi
     [[ ${#missing[@]} -gt 0 ]] || return 0
@@ -73,14 +73,15 @@ install_missing() {
     [[ $status -eq 0 ]] || fail "apt-get could not install ${missing[*]} (its messages are above)"
 }
 
-# find_rust [component...]: cargo on the PATH, and the named components of it.
 find_rust() {
     has cargo || PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
     has cargo || fail "Rust is not installed. See https://rustup.rs, then run this again."
-    local component
-    for component in "$@"; do
-        cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 && continue
-        has rustup || fail "cargo has no $component, and there is no rustup to add it. Please install it."
-        rustup component add "$component"
-    done
+}
+
+# need_cargo_command fmt|clippy
+need_cargo_command() {
+    local component=${1/#fmt/rustfmt}
+    ! cargo "$1" --version >/dev/null 2>&1 || return 0
+    has rustup || fail "cargo has no $component, and there is no rustup to add it. Please install it."
+    rustup component add "$component"
 }

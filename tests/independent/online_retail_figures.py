@@ -82,7 +82,8 @@ def read(path):
             invoice = row["InvoiceNo"]
             customer = f"cust-{row['CustomerID']}" if row["CustomerID"] else f"guest-{invoice}"
             price_pence = pence(row["UnitPrice"], number)
-            yield Line(number, invoice, row["StockCode"], int(row["Quantity"]), row["InvoiceDate"], price_pence, customer)
+            quantity = int(row["Quantity"])
+            yield Line(number, invoice, row["StockCode"], quantity, row["InvoiceDate"], price_pence, customer)
 
 
 def invoices(lines):
@@ -138,7 +139,7 @@ class Figures:
     def give_back(self, line):
         quantity = -line.quantity
         if quantity <= 0:
-            raise ValueError(f"line {line.number}: a cancellation with the quantity {line.quantity}, for which there is no rule")
+            raise ValueError(f"line {line.number}: a cancellation of {quantity} pieces, for which there is no rule")
         order = None
         if line.code != DISCOUNT_CODE:
             candidates = reversed(self.orders_by_customer[line.customer])
@@ -222,7 +223,9 @@ def report(lines, figures):
             "order_lines": sum(len(order.lines) for order in figures.orders),
             "returns": len(figures.returns),
             "credit_notes": len(figures.credit_notes),
-            "returns_at_another_price": sum(order.lines[line.code][1] != line.price_pence for line, order in figures.returns),
+            "returns_at_another_price": sum(
+                order.lines[line.code][1] != line.price_pence for line, order in figures.returns
+            ),
             "stock_adjustments_up": len(figures.adjusted_up),
             "stock_adjustments_down": len(figures.adjusted_down),
         },
