@@ -76,7 +76,7 @@ impl Draft {
     pub fn run(
         &mut self,
         states: &impl States,
-        command: Command,
+        command: &Command,
         expected_version: Option<Version>,
         context: &Context,
     ) -> Result<Vec<Drafted>, Rejection> {
@@ -84,26 +84,44 @@ impl Draft {
             return Err(Rejection::EffectiveInFuture { effective_at, now: context.recorded_at });
         }
         // Where nothing exists yet, "there is no such account" says more than a conflict of versions does.
-        let conflict = self.version_conflict(states, &command, expected_version);
+        let conflict = self.version_conflict(states, command, expected_version);
         if let Some(conflict @ Rejection::VersionConflict { actual: Some(_), .. }) = conflict {
             return Err(conflict);
         }
         let mut step = Step { draft: self, states, context, events: Vec::new() };
         let mut processes = Processes::default();
-        let mut queue = VecDeque::from([command]);
-        while let Some(command) = queue.pop_front() {
-            let from = step.events.len();
-            step.take(command)?;
-            if let Some(conflict) = &conflict {
-                return Err(conflict.clone());
+        let mut follow_ups = VecDeque::new();
+        step.take(command)?;
+        if let Some(conflict) = conflict {
+            return Err(conflict);
+        }
+        let mut reacted = 0;
+        loop {
+            for drafted in &step.events[reacted..] {
+                processes.react(&drafted.event, &mut follow_ups);
             }
-            for drafted in &step.events[from..] {
-                processes.react(&drafted.event, &mut queue);
-            }
+            reacted = step.events.len();
+            let Some(follow_up) = follow_ups.pop_front() else { break };
+            step.take(&follow_up)?;
         }
         let events = step.events;
         self.book_external_cash(states, &events)?;
         Ok(events)
+    }
+
+    /// Forgets everything, but keeps the room for it unless it has grown beyond the ordinary.
+    pub fn clear(&mut self) {
+        const KEPT: usize = 1_024;
+        if self.accounts.capacity() > KEPT || self.products.capacity() > KEPT || self.transfers.capacity() > KEPT {
+            *self = Self::default();
+            return;
+        }
+        self.accounts.clear();
+        self.products.clear();
+        self.orders.clear();
+        self.payments.clear();
+        self.transfers.clear();
+        self.external_cash.clear();
     }
 
     fn version_conflict(
@@ -187,41 +205,60 @@ struct Step<'a, S> {
 }
 
 impl<S: States> Step<'_, S> {
-    fn take(&mut self, command: Command) -> Result<(), Rejection> {
+    fn take(&mut self, command: &Command) -> Result<(), Rejection> {
         match command {
             Command::Account(id, command) => {
-                if let AccountCommand::SendTransfer { transfer_id, .. } = &command {
+                if let AccountCommand::SendTransfer { transfer_id, .. } = command {
                     transfer::may_send(self.draft.transfer(self.states, transfer_id), transfer_id)?;
                 }
-                self.take_account(&id, &command)
+                self.take_account(id, command)
             }
             Command::ReverseTransfer { transfer_id, reason } => {
-                let known = self.draft.transfer(self.states, &transfer_id);
-                let (account_id, command) = transfer::reverse(known, &transfer_id, &reason)?;
+                let known = self.draft.transfer(self.states, transfer_id);
+                let (account_id, command) = transfer::reverse(known, transfer_id, reason)?;
                 self.take_account(&account_id, &command)
             }
             Command::Product(id, command) => {
-                let lent = self.states.product(&id);
-                decide(&mut self.draft.products, lent, &id, &command, self.context, &mut self.events)
+                let lent = self.states.product(id);
+                decide(&mut self.draft.products, lent, id, command, self.context, &mut self.events)
             }
-            Command::Order(id, mut command) => {
-                if let OrderCommand::AddItem { product_id, quote, .. } = &mut command {
-                    let product = self.draft.product(self.states, product_id).and_then(|p| p.state.as_ref());
-                    *quote =
-                        product.map(|p| ProductQuote { currency: p.unit_price.currency, discontinued: p.discontinued });
-                }
-                let lent = self.states.order(&id);
-                decide(&mut self.draft.orders, lent, &id, &command, self.context, &mut self.events)
+            Command::Order(id, command) => {
+                let quoted = self.with_quote(command);
+                let command = quoted.as_ref().unwrap_or(command);
+                let lent = self.states.order(id);
+                decide(&mut self.draft.orders, lent, id, command, self.context, &mut self.events)
             }
-            Command::Payment(id, mut command) => {
-                if let PaymentCommand::Request { payee_account_id, payee_currency, .. } = &mut command {
-                    let payee = self.draft.account(self.states, payee_account_id).and_then(|a| a.state.as_ref());
-                    *payee_currency = payee.map(|account| account.currency);
-                }
-                let lent = self.states.payment(&id);
-                decide(&mut self.draft.payments, lent, &id, &command, self.context, &mut self.events)
+            Command::Payment(id, command) => {
+                let completed = self.with_payee(command);
+                let command = completed.as_ref().unwrap_or(command);
+                let lent = self.states.payment(id);
+                decide(&mut self.draft.payments, lent, id, command, self.context, &mut self.events)
             }
         }
+    }
+
+    /// An item to be added, with what its product says of itself.
+    fn with_quote(&self, command: &OrderCommand) -> Option<OrderCommand> {
+        let OrderCommand::AddItem { product_id, .. } = command else { return None };
+        let product = self.draft.product(self.states, product_id).and_then(|p| p.state.as_ref());
+        let said = product.map(|p| ProductQuote { currency: p.unit_price.currency, discontinued: p.discontinued });
+        let mut command = command.clone();
+        if let OrderCommand::AddItem { quote, .. } = &mut command {
+            *quote = said;
+        }
+        Some(command)
+    }
+
+    /// A payment to be requested, with the currency that its payee's account holds.
+    fn with_payee(&self, command: &PaymentCommand) -> Option<PaymentCommand> {
+        let PaymentCommand::Request { payee_account_id, .. } = command else { return None };
+        let payee = self.draft.account(self.states, payee_account_id).and_then(|a| a.state.as_ref());
+        let said = payee.map(|account| account.currency);
+        let mut command = command.clone();
+        if let PaymentCommand::Request { payee_currency, .. } = &mut command {
+            *payee_currency = said;
+        }
+        Some(command)
     }
 
     fn take_account(&mut self, id: &AccountId, command: &AccountCommand) -> Result<(), Rejection> {
