@@ -63,11 +63,12 @@ install_missing() {
     say "Installing ${missing[*]}"
     # Debian would create and start a cluster of its own; this one file, for this one installation, prevents it.
     local no_main_cluster=/etc/postgresql-common/createcluster.d/bursar.conf status=0
+    # A new machine may be busy installing its own updates: wait for the lock.
+    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=600)
     as_root mkdir -p "$(dirname "$no_main_cluster")"
     as_root sh -c "echo 'create_main_cluster = false' > $no_main_cluster"
     {
-        as_root apt-get -q update &&
-            as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}"
+        as_root "${apt[@]}" update && as_root "${apt[@]}" install -y --no-install-recommends "${missing[@]}"
     } </dev/null || status=$?
     as_root rm -f "$no_main_cluster"
     [[ $status -eq 0 ]] || fail "apt-get could not install ${missing[*]} (its messages are above)"
