@@ -1,0 +1,14 @@
+//! What an error looks like over HTTP: the problem value, the request id that it carries, the page that explains its
+//! code. No rules: nothing here knows why anything is refused.
+
+mod pages;
+mod panics;
+mod problem;
+mod request_id;
+mod routing;
+
+pub use pages::{Explanation, explanation, explanations, pages};
+pub use panics::catch_panics;
+pub use problem::{FieldError, Problem};
+pub use request_id::{REQUEST_ID_BYTES_MAX, RequestId, current_request_id, with_request_id};
+pub use routing::{KnownRoutes, method_not_allowed, unknown_route};
