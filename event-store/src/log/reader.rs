@@ -1,0 +1,365 @@
+//! Reading the log: walking its transactions and fetching one by its place. Works without the lock, while a writer is
+//! at work, and never changes anything.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::ids::Position;
+
+use super::folder::{Folder, FolderRefused, OpenSegment};
+use super::frame::{FRAME_HEADER_BYTES, Frame, FrameFault, FrameHeader, FrameKind, check_crc};
+use super::scan::{Tail, judge_tail};
+use super::segment::{SEGMENT_HEADER_BYTES, segment_path};
+use super::survey::Damage;
+use super::window::Window;
+use crate::disk::file::RealDisk;
+use crate::disk::{Access, Disk, read_full_at};
+
+/// Segments kept open for single reads.
+const OPEN_SEGMENTS_MAX: usize = 64;
+/// What is read at once when one transaction is fetched; most are shorter.
+const FETCH_BYTES: usize = 4096;
+
+/// Why the log could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Bytes are damaged.
+    #[error(transparent)]
+    Damaged(#[from] Box<Damage>),
+    /// The folder, or a segment, is not what a log has.
+    #[error(transparent)]
+    Folder(#[from] FolderRefused),
+}
+
+/// Where a walk begins: a frame boundary and the position that the frame there has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Start {
+    pub(crate) segment: u32,
+    pub(crate) offset: u64,
+    pub(crate) next_position: Position,
+}
+
+impl Start {
+    pub(crate) const LOG: Self = Self { segment: 1, offset: SEGMENT_HEADER_BYTES, next_position: Position(1) };
+}
+
+/// Reads a log.
+#[derive(Debug)]
+pub struct LogReader {
+    folder: Folder,
+    /// Under a mutex because many threads fetch single transactions and share the open files; held for a look-up.
+    open: Mutex<HashMap<u32, OpenSegment>>,
+}
+
+impl LogReader {
+    /// Opens the log in `folder` for reading only.
+    ///
+    /// # Errors
+    /// [`ReadError::Folder`] when it is not the folder of a log.
+    pub fn open(folder: &Path) -> Result<Self, ReadError> {
+        Self::open_on(Arc::new(RealDisk), folder)
+    }
+
+    /// [`LogReader::open`] on another disk than the system's.
+    ///
+    /// # Errors
+    /// [`ReadError::Folder`] when it is not the folder of a log.
+    pub fn open_on(disk: Arc<dyn Disk>, folder: &Path) -> Result<Self, ReadError> {
+        Ok(Self::new(Folder::open(disk, folder)?))
+    }
+
+    pub(crate) fn new(folder: Folder) -> Self {
+        Self { folder, open: Mutex::new(HashMap::new()) }
+    }
+
+    pub(crate) const fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// The log's id.
+    #[must_use]
+    pub const fn id(&self) -> super::LogId {
+        self.folder.log_id
+    }
+
+    /// The transactions after `position`, in order, up to the end of the log. What a running writer has not synced
+    /// yet may be among them. A transaction that begins at or before `position` and ends after it comes whole.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the place cannot be found.
+    pub fn frames_after(&self, position: Position) -> Result<Frames, ReadError> {
+        self.frames_through(position, None)
+    }
+
+    pub(crate) fn frames_through(&self, after: Position, through: Option<Position>) -> Result<Frames, ReadError> {
+        Ok(self.frames_from(self.segment_before(after)?, after, through))
+    }
+
+    /// A walk from `start` over the transactions after `after`; `through` ends it, else the end of the log.
+    pub(crate) fn frames_from(&self, start: Start, after: Position, through: Option<Position>) -> Frames {
+        Frames {
+            folder: self.folder.clone(),
+            after,
+            through,
+            segment: start.segment,
+            offset: start.offset,
+            next_position: start.next_position,
+            window: None,
+            located: None,
+        }
+    }
+
+    /// The start of the last segment that begins at or before `position`.
+    fn segment_before(&self, position: Position) -> Result<Start, ReadError> {
+        for number in self.folder.segment_numbers()?.into_iter().rev() {
+            let segment = self.folder.segment_of(number, Access::Read)?;
+            let mut bytes = [0; FRAME_HEADER_BYTES];
+            let read = read_full_at(segment.file.as_ref(), &mut bytes, SEGMENT_HEADER_BYTES)
+                .map_err(|source| unreadable(&self.folder, number, source))?;
+            // A segment without an opening has not begun; if it should have, the walk from the one before finds out.
+            let opening = FrameHeader::decode(&bytes[..read], segment.header.stamp);
+            if let Ok(opening) = opening
+                && opening.first_position <= position
+            {
+                let next_position = opening.first_position;
+                return Ok(Start { segment: number, offset: SEGMENT_HEADER_BYTES, next_position });
+            }
+        }
+        Ok(Start::LOG)
+    }
+
+    /// Fetches the transaction at a place that a [`Frame::place`] or an append gave.
+    ///
+    /// # Errors
+    /// [`ReadError::Damaged`] when no whole transaction stands there.
+    pub fn read_frame(&self, segment: u32, offset: u64) -> Result<FrameBytes, ReadError> {
+        let OpenSegment { header, file } = self.segment(segment)?;
+        let mut bytes = vec![0; FETCH_BYTES];
+        let io = |source| unreadable(&self.folder, segment, source);
+        let read = read_full_at(file.as_ref(), &mut bytes, offset).map_err(io)?;
+        let damaged = |fault: FrameFault| {
+            Box::new(Damage {
+                segment,
+                path: segment_path(&self.folder.path, segment),
+                offset,
+                first_position: Position::START,
+                last_position: None,
+                reason: fault.to_string(),
+            })
+        };
+        let frame = FrameHeader::decode(&bytes[..read], header.stamp).map_err(damaged)?;
+        if frame.frame_bytes() > read {
+            bytes.resize(frame.frame_bytes(), 0);
+            let more = read_full_at(file.as_ref(), &mut bytes[read..], offset + read as u64).map_err(io)?;
+            bytes.truncate(read + more);
+        } else {
+            bytes.truncate(frame.frame_bytes());
+        }
+        check_crc(&frame, &bytes).and_then(|()| Frame::check(&frame, &bytes)).map_err(damaged)?;
+        Ok(FrameBytes { header: frame, bytes, segment, offset })
+    }
+
+    fn segment(&self, number: u32) -> Result<OpenSegment, ReadError> {
+        // Poisoned or not, the map holds open files only.
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(segment) = open.get(&number) {
+            return Ok(segment.clone());
+        }
+        let segment = self.folder.segment_of(number, Access::Read)?;
+        if open.len() >= OPEN_SEGMENTS_MAX {
+            open.clear();
+        }
+        open.insert(number, segment.clone());
+        Ok(segment)
+    }
+}
+
+/// A transaction that owns its bytes.
+#[derive(Debug, Clone)]
+pub struct FrameBytes {
+    header: FrameHeader,
+    bytes: Vec<u8>,
+    segment: u32,
+    offset: u64,
+}
+
+impl FrameBytes {
+    /// The transaction.
+    #[must_use]
+    pub fn frame(&self) -> Frame<'_> {
+        Frame::checked(self.header, &self.bytes, self.segment, self.offset)
+    }
+}
+
+/// A walk over transactions, in order.
+#[derive(Debug)]
+pub struct Frames {
+    folder: Folder,
+    after: Position,
+    through: Option<Position>,
+    segment: u32,
+    offset: u64,
+    next_position: Position,
+    window: Option<(u64, Window)>,
+    located: Option<FrameHeader>,
+}
+
+impl Frames {
+    /// The next transaction; `None` at the end, where it can be asked again later.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the log is damaged or cannot be read.
+    pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, ReadError> {
+        self.pass();
+        self.locate()
+    }
+
+    /// Moves the end of the walk.
+    pub(crate) const fn extend(&mut self, through: Position) {
+        self.through = Some(through);
+    }
+
+    /// Goes past the transaction that was found last.
+    pub(crate) fn pass(&mut self) {
+        if let Some(header) = self.located.take() {
+            self.step_over(&header);
+        }
+    }
+
+    /// The transaction at hand, the next one when there is none.
+    pub(crate) fn locate(&mut self) -> Result<Option<Frame<'_>>, ReadError> {
+        if self.located.is_none() {
+            self.located = self.find()?;
+        }
+        let (Some(header), Some((_, window))) = (self.located, &self.window) else { return Ok(None) };
+        Ok(Some(Frame::checked(header, window.held(self.offset, header.frame_bytes()), self.segment, self.offset)))
+    }
+
+    const fn step_over(&mut self, header: &FrameHeader) {
+        self.offset += header.frame_bytes() as u64;
+        self.next_position = header.next_position();
+    }
+
+    fn find(&mut self) -> Result<Option<FrameHeader>, ReadError> {
+        loop {
+            if self.through.is_some_and(|through| self.next_position > through) {
+                return Ok(None);
+            }
+            if self.window.is_none() && !self.open_segment()? {
+                return Ok(None);
+            }
+            let header = match self.look() {
+                Ok(Ok(header)) => header,
+                Ok(Err(_)) => match self.look_again()? {
+                    Some(header) => header,
+                    None => return Ok(None),
+                },
+                Err(source) => return Err(unreadable(&self.folder, self.segment, source).into()),
+            };
+            match header.kind {
+                FrameKind::Transaction if !self.skips(&header) => return Ok(Some(header)),
+                FrameKind::Footer => {
+                    self.segment += 1;
+                    self.offset = SEGMENT_HEADER_BYTES;
+                    self.window = None;
+                }
+                _ => self.step_over(&header),
+            }
+        }
+    }
+
+    /// Whether the whole frame stands at or before the position that was asked for.
+    fn skips(&self, header: &FrameHeader) -> bool {
+        header.first_position <= self.after && header.next_position().0 <= self.after.0 + 1
+    }
+
+    fn open_segment(&mut self) -> Result<bool, ReadError> {
+        let Some(segment) = self.folder.segment(self.segment, Access::Read)? else {
+            // After the last footer the next segment may not be there yet; a durable position in it says it must be.
+            return match self.through {
+                None => Ok(false),
+                Some(_) => Err(self
+                    .folder
+                    .segment_of(self.segment, Access::Read)
+                    .err()
+                    .map_or_else(|| self.damage(FrameFault::Blank.to_string()).into(), ReadError::from)),
+            };
+        };
+        self.window = Some((segment.header.stamp, Window::new(segment.file)));
+        Ok(true)
+    }
+
+    /// Reads the frame at hand and checks it.
+    fn look(&mut self) -> io::Result<Result<FrameHeader, FrameFault>> {
+        let (offset, after) = (self.offset, self.after);
+        let expected = self.next_position;
+        let Some((stamp, window)) = &mut self.window else { return Ok(Err(FrameFault::Blank)) };
+        let header = match FrameHeader::decode(window.at(offset, FRAME_HEADER_BYTES)?, *stamp) {
+            Ok(header) => header,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        if header.first_position != expected {
+            return Ok(Err(FrameFault::Sequence("its position")));
+        }
+        if header.first_position <= after && header.next_position().0 <= after.0 + 1 {
+            // Only passed by: its body is nobody's business here.
+            return Ok(Ok(header));
+        }
+        let frame = window.at(offset, header.frame_bytes())?;
+        let checked = check_crc(&header, frame).and_then(|()| match header.kind {
+            FrameKind::Transaction => Frame::check(&header, frame),
+            _ => Ok(()),
+        });
+        Ok(checked.map(|()| header))
+    }
+
+    /// The writer may have written since the window was filled: reads again, and only then believes the fault.
+    fn look_again(&mut self) -> Result<Option<FrameHeader>, ReadError> {
+        if let Some((_, window)) = &mut self.window {
+            window.forget();
+        }
+        let fault = match self.look().map_err(|source| unreadable(&self.folder, self.segment, source))? {
+            Ok(header) => return Ok(Some(header)),
+            Err(again) if again.may_be_torn() && self.through.is_none() => again,
+            Err(again) => return Err(self.damage(again.to_string()).into()),
+        };
+        let unreadable = |source| unreadable(&self.folder, self.segment, source);
+        let segment = self.folder.segment_of(self.segment, Access::Read)?;
+        let mut window = Window::new(segment.file);
+        match judge_tail(&mut window, &segment.header, self.offset).map_err(unreadable)? {
+            Tail::Acknowledged { .. } => Err(self.damage(fault.to_string()).into()),
+            Tail::Clean | Tail::Torn { .. } if self.next_has_begun()? => Err(self.damage(fault.to_string()).into()),
+            Tail::Clean | Tail::Torn { .. } => {
+                if let Some((_, window)) = &mut self.window {
+                    window.forget();
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    fn next_has_begun(&self) -> Result<bool, ReadError> {
+        let Some(next) = self.folder.segment(self.segment + 1, Access::Read)? else { return Ok(false) };
+        let mut bytes = [0; FRAME_HEADER_BYTES];
+        read_full_at(next.file.as_ref(), &mut bytes, SEGMENT_HEADER_BYTES)
+            .map_err(|source| unreadable(&self.folder, self.segment + 1, source))?;
+        Ok(bytes != [0; FRAME_HEADER_BYTES])
+    }
+
+    fn damage(&self, reason: String) -> Box<Damage> {
+        Box::new(Damage {
+            segment: self.segment,
+            path: segment_path(&self.folder.path, self.segment),
+            offset: self.offset,
+            first_position: self.next_position,
+            last_position: None,
+            reason,
+        })
+    }
+}
+
+fn unreadable(folder: &Folder, number: u32, source: io::Error) -> FolderRefused {
+    FolderRefused::Io { doing: "reading", path: segment_path(&folder.path, number), source }
+}
