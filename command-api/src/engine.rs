@@ -1,12 +1,32 @@
 //! The engine: takes commands up, decides them, appends what follows, answers once it is durable.
 //! This file is its door; what stands behind it is one sequencer thread that owns all aggregate state.
 
+mod counters;
+mod idempotency;
+mod rebuild;
+mod replay;
+mod sequencer;
+mod states;
+mod summary;
+
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 
 use chrono::{DateTime, Utc};
+use crossbeam_channel::{Sender, TrySendError, bounded};
 use domain::command::Command;
 use domain::ids::{Position, StreamId, Version};
 use domain::rejection::Rejection;
+use event_store::log::writer::{Committed, LogFailed};
+use event_store::log::{IdleAppender, Log};
+use tokio::sync::{oneshot, watch};
+
+pub use rebuild::{RebuildError, Rebuilt};
+
+use self::counters::Counters;
+use self::sequencer::{Answer, Decided, Sequencer, Work};
 
 /// A command with everything it came with.
 #[derive(Debug, Clone)]
@@ -55,7 +75,7 @@ pub struct Submission {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventPlace {
     /// The event's type.
-    pub event_type: Arc<str>,
+    pub event_type: &'static str,
     /// Its stream.
     pub stream: StreamId,
     /// Its number within the stream.
@@ -70,7 +90,7 @@ pub struct Accepted {
     /// Whether it brought something new into being.
     pub created: bool,
     /// The new state's summary, a JSON object.
-    pub result: Arc<str>,
+    pub result: String,
     /// The events, in order.
     pub events: Vec<EventPlace>,
     /// The version at which the command's own stream now is.
@@ -104,6 +124,8 @@ pub enum Outcome {
     },
     /// Some of the keys of its atomic batch were used before and some were not, so it is not the same batch.
     BatchDiffers,
+    /// It could not be written: the disk is full, or it is too large. Nothing is recorded and its key is not used up.
+    NotTaken(Unavailable),
 }
 
 /// Why commands were not taken up, or why nobody knows what became of them.
@@ -140,4 +162,191 @@ pub enum Unavailable {
         /// What the log says.
         reason: String,
     },
+}
+
+/// How the engine is run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many commands may wait for their answer at once; more are refused with [`Unavailable::QueueFull`].
+    pub commands_in_flight_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { commands_in_flight_max: 65_536 }
+    }
+}
+
+/// Why the engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The states could not be rebuilt from the log.
+    #[error(transparent)]
+    Rebuild(#[from] RebuildError),
+    /// The system refused a thread.
+    #[error("the engine could not start a thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// The engine while it runs. Stop it to have the log closed cleanly.
+#[derive(Debug)]
+pub struct Running {
+    /// The handle that commands are submitted through.
+    pub engine: Engine,
+    /// What was rebuilt from the log.
+    pub rebuilt: Rebuilt,
+    sequencer: JoinHandle<Result<(), LogFailed>>,
+}
+
+impl Running {
+    /// Takes nothing more, decides what waits, makes it durable, answers it and closes the log. Blocks until then.
+    ///
+    /// # Errors
+    /// [`LogFailed`] when the log has failed, now or before.
+    pub fn stop(self) -> Result<(), LogFailed> {
+        // A sequencer that has ended takes no message and needs none.
+        let _ = self.engine.queue.send(Message::Stop);
+        drop(self.engine);
+        match self.sequencer.join() {
+            Ok(closed) => closed,
+            Err(_) => Err(LogFailed { reason: "the thread that decides commands panicked".into() }),
+        }
+    }
+}
+
+/// What the sequencer is told.
+#[derive(Debug)]
+enum Message {
+    Work(Work),
+    Stop,
+}
+
+/// The handle that commands are submitted through; cloning it is cheap.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    queue: Sender<Message>,
+    log: Log,
+    in_flight: Arc<AtomicUsize>,
+    commands_in_flight_max: usize,
+    failed: watch::Receiver<Option<LogFailed>>,
+}
+
+/// Rebuilds all state from the log and starts to take commands.
+///
+/// # Errors
+/// [`StartError`] when the log cannot be read, holds events that make no sense, or a thread is refused.
+pub fn start(log: Log, appender: IdleAppender, options: &Options) -> Result<Running, StartError> {
+    let (rebuilt, books, keys) = rebuild::rebuild(&log)?;
+    let (failed_in, failed) = watch::channel(None);
+    let appender = appender.start(move |committed| answer(committed, &failed_in))?;
+    // Each message holds at least one command, so the bound on commands in flight bounds the queue too.
+    let (queue, queued) = bounded(options.commands_in_flight_max + 1);
+    let sequencer = Sequencer {
+        appender,
+        books,
+        keys,
+        last_recorded_at: rebuilt.last_recorded_at,
+        counters: Counters::new(),
+        draft: domain::cascade::Draft::default(),
+    };
+    let thread = std::thread::Builder::new().name("sequencer".into()).spawn(move || sequencer.run(&queued))?;
+    let engine = Engine {
+        queue,
+        log,
+        in_flight: Arc::new(AtomicUsize::new(0)),
+        commands_in_flight_max: options.commands_in_flight_max,
+        failed,
+    };
+    Ok(Running { engine, rebuilt, sequencer: thread })
+}
+
+/// Sends the answers of a group out, in order. Runs on the log's writer thread.
+fn answer(committed: Committed<Answer>, failed: &watch::Sender<Option<LogFailed>>) {
+    match committed {
+        Committed::Durable { tokens, .. } => {
+            for Answer { reply, decided } in tokens {
+                // Who has gone away needs no answer; what was decided stands.
+                let _ = reply.send(Ok(decided));
+            }
+        }
+        Committed::Failed { error, tokens } => {
+            for Answer { reply, .. } in tokens {
+                let _ = reply.send(Err(Unavailable::Unknown { reason: error.reason.to_string() }));
+            }
+            failed.send_replace(Some(error));
+        }
+    }
+}
+
+/// Counts commands as in flight until it is dropped.
+#[derive(Debug)]
+struct InFlight {
+    commands: usize,
+    of: Arc<AtomicUsize>,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.of.fetch_sub(self.commands, Ordering::Relaxed);
+    }
+}
+
+impl Engine {
+    /// Hands commands in, and gives what became of each once that is durable. Dropping the future changes nothing: what
+    /// was handed in is decided.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when nothing was taken up, or when nobody knows what became of it.
+    pub async fn submit(&self, submission: Submission) -> Result<Vec<Outcome>, Unavailable> {
+        let commands = submission.requests.len();
+        let queued = self.in_flight.fetch_add(commands, Ordering::Relaxed);
+        let _in_flight = InFlight { commands, of: Arc::clone(&self.in_flight) };
+        if queued > 0 && queued + commands > self.commands_in_flight_max {
+            return Err(Unavailable::QueueFull { queued });
+        }
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send(Message::Work(Work { submission, reply })).map_err(|refused| match refused {
+            TrySendError::Full(_) => Unavailable::QueueFull { queued },
+            TrySendError::Disconnected(_) => Unavailable::Stopping,
+        })?;
+        let decided = answer.await.unwrap_or_else(|_| Err(self.unanswered()))?;
+        if decided.iter().all(|d| matches!(d, Decided::Now(_))) {
+            let now = |decided| match decided {
+                Decided::Now(outcome) => Some(outcome),
+                Decided::Before(_) => None,
+            };
+            return Ok(decided.into_iter().filter_map(now).collect());
+        }
+        replay::look_up(self.log.clone(), decided).await
+    }
+
+    /// How many commands wait for their answer.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// The log that the engine writes.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Waits until the log has failed; never ends while it works. The process has to end then.
+    pub async fn failed(&self) -> LogFailed {
+        let mut failed = self.failed.clone();
+        match failed.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or(LogFailed { reason: "unknown".into() }),
+            // The writer has ended without a failure: the engine was stopped.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Why an answer never came: the sequencer has stopped before the command was taken up, or has failed.
+    fn unanswered(&self) -> Unavailable {
+        match self.log.failure() {
+            Some(failed) => Unavailable::Unknown { reason: failed.reason.to_string() },
+            None => Unavailable::Stopping,
+        }
+    }
 }

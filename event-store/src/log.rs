@@ -30,9 +30,10 @@ use tokio::sync::watch;
 
 use self::appender::{Appender, Layout, frame_bytes_max};
 use self::folder::Folder;
+use self::frame::FramePlace;
 use self::group::Group;
 use self::preparer::{Blueprint, Preparer};
-use self::reader::{Frames, LogReader, ReadError};
+use self::reader::{FrameBytes, Frames, LogReader, ReadError};
 use self::recovery::{OpenError, RecoveryReport, recover};
 use self::segment::Segment;
 use self::status::{Room, Status};
@@ -209,6 +210,14 @@ impl Log {
             Some(start) => Ok(self.reader.frames_from(start, position, Some(through))),
             None => self.reader.frames_through(position, Some(through)),
         }
+    }
+
+    /// The transaction at a place that an append or a walk has given, once it is durable.
+    ///
+    /// # Errors
+    /// [`ReadError`] when no whole transaction stands there or the file cannot be read.
+    pub fn read_frame(&self, place: FramePlace) -> Result<FrameBytes, ReadError> {
+        self.reader.read_frame(place.segment, place.offset)
     }
 
     /// Up to `limit` events of a stream. Forward: from version `from` on; backward: from version `from` down. The

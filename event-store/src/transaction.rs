@@ -1,6 +1,7 @@
 //! What is appended: the body of a transaction as bytes, made here and nowhere else. `transaction/record.rs` reads
 //! the same bytes. Frames, checksums and files are the business of `log/`.
 
+pub mod decode;
 pub mod record;
 
 use domain::ids::{StreamId, Version};
