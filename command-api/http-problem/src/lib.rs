@@ -6,9 +6,11 @@ mod panics;
 mod problem;
 mod request_id;
 mod routing;
+mod spelling;
 
 pub use pages::{Explanation, explanation, explanations, pages};
 pub use panics::catch_panics;
-pub use problem::{FieldError, Problem};
+pub use problem::{FieldError, Problem, Recorded};
 pub use request_id::{REQUEST_ID_BYTES_MAX, RequestId, current_request_id, with_request_id};
-pub use routing::{KnownRoutes, method_not_allowed, unknown_route};
+pub use routing::{KnownRoutes, dressed};
+pub use spelling::nearest;

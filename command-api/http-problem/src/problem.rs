@@ -44,7 +44,7 @@ pub struct Problem {
     /// A sentence that a person can act on.
     pub detail: String,
     /// The field at fault, where it is one.
-    pub param: Option<String>,
+    pub param: Option<Box<str>>,
     /// Whether the same request may succeed later without being changed.
     pub retryable: bool,
     /// The figures that explain it.
@@ -53,19 +53,38 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// After how many seconds to try again.
     pub retry_after_s: Option<u16>,
+    /// Where the refusal of a command is recorded; none where nothing is.
+    pub recorded: Option<Box<Recorded>>,
+}
+
+/// Where the refusal of a command is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its position in the log; none for a dry run.
+    pub position: Option<u64>,
+    /// Whether this is the answer to an earlier request with the same key.
+    pub replayed: bool,
 }
 
 impl Problem {
     /// A problem without figures, which trying again does not change.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        let figures = Map::new();
-        let detail = detail.into();
-        Self { status, code, detail, param: None, retryable: false, figures, errors: Vec::new(), retry_after_s: None }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            param: None,
+            retryable: false,
+            figures: Map::new(),
+            errors: Vec::new(),
+            retry_after_s: None,
+            recorded: None,
+        }
     }
 
     /// Names the field at fault.
     #[must_use]
-    pub fn param(mut self, param: impl Into<String>) -> Self {
+    pub fn param(mut self, param: impl Into<Box<str>>) -> Self {
         self.param = Some(param.into());
         self
     }
@@ -80,7 +99,7 @@ impl Problem {
     /// Lists the fields that are wrong; the first of them is named as the one at fault.
     #[must_use]
     pub fn errors(mut self, errors: Vec<FieldError>) -> Self {
-        self.param = errors.first().map(|error| error.param.clone());
+        self.param = errors.first().map(|error| error.param.as_str().into());
         self.errors = errors;
         self
     }
@@ -117,6 +136,8 @@ impl Problem {
             request_id,
             figures: &self.figures,
             errors: &self.errors,
+            position: self.recorded.as_ref().map(|recorded| recorded.position),
+            replayed: self.recorded.as_ref().map(|recorded| recorded.replayed),
         };
         serde_json::to_vec(&body).expect("strings, numbers and JSON values can always be written")
     }
@@ -170,6 +191,13 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Option<Vec<FieldError>>)]
     errors: &'a [FieldError],
+    /// Where the refusal is recorded in the log; null for a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>, example = 124)]
+    position: Option<Option<u64>>,
+    /// Whether this is the answer to an earlier request with the same key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replayed: Option<bool>,
 }
 
 impl utoipa::PartialSchema for Problem {

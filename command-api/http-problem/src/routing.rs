@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::StatusCode;
+use axum::{Router, middleware};
 
+use crate::panics::catch_panics;
 use crate::problem::Problem;
+use crate::request_id::with_request_id;
+use crate::spelling::is_near;
 
 /// The routes there are, as method and path template (`POST`, `/v1/accounts/{id}/deposits`).
 #[derive(Debug, Clone, Default)]
@@ -37,7 +41,7 @@ impl KnownRoutes {
     /// The routes that share the most leading segments with a path and are about as long, at most three of them.
     fn nearest(&self, path: &str) -> Vec<String> {
         let shared = |template: &str| {
-            let same = |(a, b): &(&str, &str)| a == b || a.starts_with('{') || (!b.is_empty() && near(a, b));
+            let same = |(a, b): &(&str, &str)| a == b || a.starts_with('{') || is_near(a, b);
             template.split('/').zip(path.split('/')).take_while(same).count()
         };
         let distance = |template: &str| template.split('/').count().abs_diff(path.split('/').count());
@@ -51,16 +55,17 @@ impl KnownRoutes {
     }
 }
 
-/// Whether two words differ by little: one begins with the other, or one letter is different, doubled or missing.
-fn near(a: &str, b: &str) -> bool {
-    let common = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
-    let tail = a.bytes().rev().zip(b.bytes().rev()).take_while(|(x, y)| x == y).count();
-    let (short, long) = (a.len().min(b.len()), a.len().max(b.len()));
-    long - short <= 1 && common + tail >= short.saturating_sub(1) && short > 2
+/// Dresses a finished router, once, after everything was merged into it: every request gets an id, and what no route
+/// answers (an unknown path, a method that a path does not take, a panic) is answered as a problem.
+pub fn dressed(router: Router, known: KnownRoutes) -> Router {
+    router
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(move |request: Request| unknown_route(known, request))
+        .layer(middleware::from_fn(catch_panics))
+        .layer(middleware::from_fn(with_request_id))
 }
 
-/// A fallback handler for paths that no route has; its state is the routes there are.
-pub async fn unknown_route(State(known): State<KnownRoutes>, request: Request) -> Problem {
+async fn unknown_route(known: KnownRoutes, request: Request) -> Problem {
     let path: String = request.uri().path().chars().take(200).collect();
     let trimmed = path.trim_end_matches('/');
     let nearest = known.nearest(trimmed);
@@ -72,9 +77,8 @@ pub async fn unknown_route(State(known): State<KnownRoutes>, request: Request) -
     Problem::new(StatusCode::NOT_FOUND, "route_not_found", detail).figure("nearest", nearest)
 }
 
-/// A fallback handler for methods that a route does not have (`Router::method_not_allowed_fallback`, which adds the
-/// header `Allow`).
-pub async fn method_not_allowed(request: Request) -> Problem {
+/// axum adds the header `Allow`.
+async fn method_not_allowed(request: Request) -> Problem {
     let path: String = request.uri().path().chars().take(200).collect();
     let method = request.method();
     let detail = format!("{path} cannot be asked with {method}; the header Allow names the methods that it takes");
@@ -83,7 +87,31 @@ pub async fn method_not_allowed(request: Request) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use axum::body::Body;
+    use axum::routing::post;
+    use tower::ServiceExt;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_wrong_method_and_a_wrong_path_are_problems() {
+        let app = dressed(Router::new().route("/v1/accounts", post(async || ())), KnownRoutes::default());
+        for (method, path, status, allow) in [
+            ("GET", "/v1/accounts", 405, Some("POST")),
+            ("POST", "/v1/nothing", 404, None),
+            ("POST", "/v1/accounts", 200, None),
+        ] {
+            let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+            let response = app.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), status, "{method} {path}");
+            assert_eq!(response.headers().get("allow").map(|a| a.to_str().unwrap()), allow, "{method} {path}");
+            assert!(response.headers().contains_key("x-request-id"), "{method} {path}");
+            let problem = response.headers().get("content-type").is_some_and(|t| t == "application/problem+json");
+            assert_eq!(problem, status != 200, "{method} {path}");
+        }
+    }
 
     #[test]
     fn the_nearest_routes_share_the_most_segments() {
