@@ -112,6 +112,7 @@ impl<'de> Deserialize<'de> for Currency {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

@@ -290,6 +290,7 @@ impl fmt::Display for Version {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

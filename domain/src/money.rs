@@ -148,6 +148,7 @@ impl fmt::Debug for Money {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
