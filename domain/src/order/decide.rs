@@ -1,6 +1,6 @@
 //! The rules of an order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::command::{LineQuantity, OrderCommand, PaymentStep, ProductQuote};
 use super::event::{
@@ -9,7 +9,7 @@ use super::event::{
     ReturnRequested, ShipmentDelivered, ShippingSet,
 };
 use super::pricing::{self, ReservedLine};
-use super::state::{self, Fulfilment, Line, Order, OrderPaymentStatus, OrderStatus, Return, ReturnStatus};
+use super::state::{self, Fulfilment, Line, Order, OrderStatus, Return, ReturnStatus};
 use crate::aggregate::{Aggregate, Context};
 use crate::currency::Currency;
 use crate::ids::{OrderId, PaymentId, ProductId, ReturnId};
@@ -134,7 +134,7 @@ impl Existing<'_> {
                 let lines = self.open_return(&return_id)?.lines.clone();
                 let (value, refunds) = self.refunds(&lines)?;
                 let currency = self.order.currency;
-                Ok(vec![ReturnReceived { order_id, return_id, lines, currency, value, refunds }.into()])
+                Ok(self.completed_by(ReturnReceived { order_id, return_id, lines, currency, value, refunds }.into()))
             }
             OrderCommand::RejectReturn { return_id, reason } => {
                 let lines = self.open_return(&return_id)?.lines.clone();
@@ -205,7 +205,10 @@ impl Existing<'_> {
                 return Err(Rejection::PaymentExceedsOutstanding { order_id, outstanding, requested: amount });
             }
         }
-        let recorded = OrderPaymentRecorded { order_id: self.id.clone(), payment_id, step, amount, capture };
+        let late = step == PaymentStep::Authorized && capture == CaptureMode::OnShipment;
+        let due = if late { self.shipped_unpaid(&[])?.min(amount.amount) } else { Amount::ZERO };
+        let due = (due > Amount::ZERO).then_some(due);
+        let recorded = OrderPaymentRecorded { order_id: self.id.clone(), payment_id, step, amount, capture, due };
         Ok(self.completed_by(recorded.into()))
     }
 
@@ -214,9 +217,7 @@ impl Existing<'_> {
         let mut after = Some(self.order.clone());
         state::evolve(&mut after, &event);
         let completes = after.is_some_and(|order| {
-            order.status == OrderStatus::Placed
-                && order.fulfilment() == Fulfilment::Delivered
-                && order.payment_status() == OrderPaymentStatus::Paid
+            order.status == OrderStatus::Placed && order.fulfilment() == Fulfilment::Delivered && order.is_paid()
         });
         let completed = completes.then(|| OrderCompleted { order_id: self.id.clone() }.into());
         std::iter::once(event).chain(completed).collect()
@@ -289,35 +290,39 @@ impl Existing<'_> {
         Ok(lines)
     }
 
-    /// What a shipment captures from payments that wait for shipment: the worth of its goods, sending along with the
-    /// first one, and with the last one everything that is still set aside.
+    /// What a shipment captures from payments that wait for shipment, the oldest first: no payment is taken for goods
+    /// that have not left the house.
     fn captures(&self, lines: &[LineQuantity]) -> Result<Vec<PaymentAmount>, Rejection> {
-        let shipping = if self.order.shipments.is_empty() { self.order.shipping } else { Amount::ZERO };
-        let worth = self.worth(lines, |line| line.shipped)?.plus(shipping)?;
-        let shipped = |l: &Line| lines.iter().find(|q| q.product_id == l.product_id).map_or(0, |q| q.quantity);
-        let last = self.order.lines.iter().all(|l| l.shipped + shipped(l) == l.quantity);
-        let mut left = if last { Amount::new(AMOUNT_MAX)? } else { worth };
+        let mut left = self.shipped_unpaid(lines)?;
         let waiting = self.order.payments.iter().filter(|p| p.capture == CaptureMode::OnShipment);
         Ok(waiting.filter_map(|p| take(&mut left, &p.payment_id, p.capturable())).collect())
     }
 
+    /// What has been shipped, along with these lines, and neither been paid nor come back: the worth of the goods, and
+    /// sending from the first shipment on.
+    fn shipped_unpaid(&self, lines: &[LineQuantity]) -> Result<Amount, Rejection> {
+        if lines.is_empty() && self.order.shipments.is_empty() {
+            return Ok(Amount::ZERO);
+        }
+        let now: HashMap<_, _> = lines.iter().map(|l| (&l.product_id, l.quantity)).collect();
+        let mut worth = self.order.shipping;
+        for line in &self.order.lines {
+            let shipped = line.shipped + now.get(&line.product_id).copied().unwrap_or(0);
+            worth = worth.plus(pricing::share(line.total, line.quantity, 0, shipped))?;
+        }
+        Ok(worth.minus(self.order.credited)?.minus(self.order.captured())?)
+    }
+
     /// What a return is worth, and which payments give it back: the oldest first, none more than it took.
     fn refunds(&self, lines: &[LineQuantity]) -> Result<(Amount, Vec<PaymentAmount>), Rejection> {
-        let value = self.worth(lines, |line| line.returned)?;
+        let mut value = Amount::ZERO;
+        for LineQuantity { product_id, quantity } in lines {
+            let line = self.item(product_id)?;
+            value = value.plus(pricing::share(line.total, line.quantity, line.returned, line.returned + quantity))?;
+        }
         let mut left = value;
         let payments = self.order.payments.iter();
         Ok((value, payments.filter_map(|p| take(&mut left, &p.payment_id, p.refundable())).collect()))
-    }
-
-    /// What so many pieces of each line are worth after those that `before` counts.
-    fn worth(&self, lines: &[LineQuantity], before: impl Fn(&Line) -> i64) -> Result<Amount, Rejection> {
-        let mut sum = Amount::ZERO;
-        for LineQuantity { product_id, quantity } in lines {
-            let line = self.item(product_id)?;
-            let from = before(line);
-            sum = sum.plus(pricing::share(line.total, line.quantity, from, from + quantity))?;
-        }
-        Ok(sum)
     }
 
     fn open_return(&self, return_id: &ReturnId) -> Result<&Return, Rejection> {

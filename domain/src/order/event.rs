@@ -161,5 +161,8 @@ events! {
         amount: Money,
         /// When the payment is captured.
         capture: CaptureMode,
+        /// What is to be captured at once, in minor units: a payment that waits for shipment, for goods shipped before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<Amount>,
     }
 }

@@ -47,7 +47,7 @@ impl OrderStatus {
 pub enum OrderPaymentStatus {
     /// Nothing yet.
     Unpaid,
-    /// Enough is set aside, but not all of it taken.
+    /// Enough is set aside, and nothing taken yet.
     Authorized,
     /// Some was taken.
     PartiallyPaid,
@@ -168,6 +168,8 @@ pub struct Order {
     pub shipping: Amount,
     /// What it comes to, in minor units, once it is placed.
     pub total: Amount,
+    /// What came back before it was paid is owed no more, in minor units.
+    pub credited: Amount,
     /// Its shipments.
     pub shipments: BTreeMap<ShipmentId, Shipment>,
     /// Its returns.
@@ -180,15 +182,15 @@ impl Order {
     /// How far it is paid.
     #[must_use]
     pub fn payment_status(&self) -> OrderPaymentStatus {
-        let captured = self.sum(|p| p.captured);
+        let captured = self.captured();
         let refunded = self.sum(|p| p.refunded);
         if refunded > Amount::ZERO {
             if refunded >= captured { OrderPaymentStatus::Refunded } else { OrderPaymentStatus::PartiallyRefunded }
-        } else if captured > Amount::ZERO {
-            if captured >= self.total { OrderPaymentStatus::Paid } else { OrderPaymentStatus::PartiallyPaid }
-        } else if self.is_placed() && self.total == Amount::ZERO {
+        } else if self.is_paid() {
             OrderPaymentStatus::Paid
-        } else if self.sum(OrderPayment::capturable) > Amount::ZERO {
+        } else if captured > Amount::ZERO {
+            OrderPaymentStatus::PartiallyPaid
+        } else if self.is_placed() && self.sum(OrderPayment::capturable) >= self.due() {
             OrderPaymentStatus::Authorized
         } else {
             OrderPaymentStatus::Unpaid
@@ -215,10 +217,28 @@ impl Order {
         matches!(self.status, OrderStatus::Placed | OrderStatus::Completed)
     }
 
+    /// What is to be paid in all, in minor units.
+    #[must_use]
+    pub fn due(&self) -> Amount {
+        less(self.total, self.credited)
+    }
+
+    /// Whether all that is due was taken, even if some of it was given back later.
+    #[must_use]
+    pub fn is_paid(&self) -> bool {
+        self.is_placed() && self.captured() >= self.due()
+    }
+
+    /// What was taken in all, in minor units.
+    #[must_use]
+    pub fn captured(&self) -> Amount {
+        self.sum(|p| p.captured)
+    }
+
     /// What is neither paid nor set aside yet, in minor units.
     #[must_use]
     pub fn outstanding(&self) -> Amount {
-        less(self.total, less(self.sum(|p| p.authorized), self.sum(|p| p.voided)))
+        less(self.due(), self.sum(|p| less(p.authorized, p.voided)))
     }
 
     /// The line of a product.
@@ -239,6 +259,7 @@ impl Order {
         }
     }
 
+    /// A sum that the rules keep within the order's total.
     fn sum(&self, part: impl Fn(&OrderPayment) -> Amount) -> Amount {
         self.payments.iter().fold(Amount::ZERO, |sum, p| sum.plus(part(p)).unwrap_or(sum))
     }
@@ -258,6 +279,7 @@ pub(super) fn evolve(state: &mut Option<Order>, event: &OrderEvent) {
             lines: Vec::new(),
             shipping: Amount::ZERO,
             total: Amount::ZERO,
+            credited: Amount::ZERO,
             shipments: BTreeMap::new(),
             returns: BTreeMap::new(),
             payments: Vec::new(),
@@ -316,6 +338,8 @@ pub(super) fn evolve(state: &mut Option<Order>, event: &OrderEvent) {
         }
         OrderEvent::ReturnReceived(e) => {
             order.each_line(&e.lines, |line, quantity| line.returned += quantity);
+            let unpaid = e.refunds.iter().fold(e.value, |left, refund| less(left, refund.amount));
+            order.credited = order.credited.plus(unpaid).unwrap_or(order.credited);
             if let Some(requested) = order.returns.get_mut(&e.return_id) {
                 requested.status = ReturnStatus::Received;
             }
