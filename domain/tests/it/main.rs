@@ -1,0 +1,8 @@
+//! The tests of the rules: tables of single rules, properties of random command sequences, golden files.
+//! One binary, a module per subject; nothing here touches anything outside the `domain` crate.
+#![allow(clippy::unwrap_used)]
+
+mod ask;
+mod rules;
+mod tell;
+mod world;
