@@ -2,6 +2,7 @@
 //! `log/`; this module knows bytes, names and errors only.
 
 pub mod file;
+pub mod simulated;
 
 use std::any::Any;
 use std::fmt::Debug;

@@ -315,29 +315,31 @@ impl Frames {
         Ok(checked.map(|()| header))
     }
 
-    /// The writer may have written since the window was filled: reads again, and only then believes the fault.
+    /// The writer may have written since the window was filled: looks again, and only then believes the fault.
     fn look_again(&mut self) -> Result<Option<FrameHeader>, ReadError> {
-        if let Some((_, window)) = &mut self.window {
-            window.forget();
-        }
-        let fault = match self.look().map_err(|source| unreadable(&self.folder, self.segment, source))? {
+        let fault = match self.look_afresh()? {
             Ok(header) => return Ok(Some(header)),
             Err(again) if again.may_be_torn() && self.through.is_none() => again,
             Err(again) => return Err(self.damage(again.to_string()).into()),
         };
-        let unreadable = |source| unreadable(&self.folder, self.segment, source);
         let segment = self.folder.segment_of(self.segment, Access::Read)?;
-        let mut window = Window::new(segment.file);
-        match judge_tail(&mut window, &segment.header, self.offset).map_err(unreadable)? {
-            Tail::Acknowledged { .. } => Err(self.damage(fault.to_string()).into()),
-            Tail::Clean | Tail::Torn { .. } if self.next_has_begun()? => Err(self.damage(fault.to_string()).into()),
-            Tail::Clean | Tail::Torn { .. } => {
-                if let Some((_, window)) = &mut self.window {
-                    window.forget();
-                }
-                Ok(None)
-            }
+        let tail = judge_tail(&mut Window::new(segment.file), &segment.header, self.offset);
+        let tail = tail.map_err(|source| unreadable(&self.folder, self.segment, source))?;
+        if !matches!(tail, Tail::Acknowledged { .. }) && !self.next_has_begun()? {
+            return Ok(None);
         }
+        // Something proves that this place was durable before: it must show now, or it is damaged.
+        match self.look_afresh()? {
+            Ok(header) => Ok(Some(header)),
+            Err(_) => Err(self.damage(fault.to_string()).into()),
+        }
+    }
+
+    fn look_afresh(&mut self) -> Result<Result<FrameHeader, FrameFault>, ReadError> {
+        if let Some((_, window)) = &mut self.window {
+            window.forget();
+        }
+        Ok(self.look().map_err(|source| unreadable(&self.folder, self.segment, source))?)
     }
 
     fn next_has_begun(&self) -> Result<bool, ReadError> {

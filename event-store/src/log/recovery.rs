@@ -205,12 +205,22 @@ fn identify(path: &Path, options: &Options) -> Result<Folder, OpenError> {
         }
         _ => return Err(OpenError::NoDescription { folder: path.to_owned() }),
     };
-    let written = write_description(disk.as_ref(), path, log_id).and_then(|()| match path.parent() {
-        Some(above) if !above.as_os_str().is_empty() => disk.sync_folder(above),
-        _ => Ok(()),
-    });
+    let written = sync_folders(disk.as_ref(), path).and_then(|()| write_description(disk.as_ref(), path, log_id));
     written.map_err(|source| io_error("writing", &path.join("log.json"), source))?;
     Ok(Folder { disk, path: path.to_owned(), log_id })
+}
+
+/// Makes the folder of a new log durable with all folders above it, which may be as new.
+fn sync_folders(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    for folder in path.ancestors() {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        match disk.sync_folder(folder) {
+            // A folder that cannot be read is somebody else's and was there before.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && folder != path => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
 }
 
 fn make(blueprint: &Blueprint, number: u32) -> Result<Segment, OpenError> {

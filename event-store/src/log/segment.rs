@@ -166,3 +166,47 @@ fn fill(disk: &dyn Disk, path: &Path, header: &SegmentHeader, stop: &AtomicBool)
     }
     Ok(file.sync()?)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HEADER: SegmentHeader = SegmentHeader {
+        number: 7,
+        log_id: LogId([9; 16]),
+        stamp: 5,
+        segment_bytes: SEGMENT_BYTES_MIN,
+        created_at_us: -4,
+    };
+
+    #[test]
+    fn every_flipped_bit_of_a_header_is_found() {
+        let bytes = HEADER.encode();
+        assert_eq!(SegmentHeader::decode(&bytes), Ok(HEADER));
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let fault = SegmentHeader::decode(&flipped).unwrap_err();
+            assert!(!matches!(fault, SegmentHeaderFault::NewerFormat(_)), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn only_segments_have_a_segments_name() {
+        assert_eq!(segment_number("0000000012.seg"), Some(12));
+        for name in ["12.seg", "0000000012.seg.new", "000000001x.seg", "9999999999.seg", "LOCK"] {
+            assert_eq!(segment_number(name), None, "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_header_or_a_fault(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let _ = SegmentHeader::decode(&bytes);
+        }
+    }
+}

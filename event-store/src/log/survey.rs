@@ -131,7 +131,8 @@ impl Look<'_> {
             if tail == Tail::Clean && !next_has_begun {
                 return Ok(End::Open(tail));
             }
-            // A writer may be at work while this only reads: what looked torn may be whole by now.
+            // A writer may be at work while this only reads: what looked torn may be whole by now. What proves damage
+            // was seen before this second look, so whatever it proves durable must show now.
             let stood = scan.offset;
             self.window.forget();
             let fault = self.walk(scan, visitor)?;
@@ -139,7 +140,7 @@ impl Look<'_> {
                 continue;
             }
             let fault = fault.map_or_else(String::new, |fault| fault.to_string());
-            return match self.judge(scan)? {
+            return match tail {
                 Tail::Acknowledged { offset, first_position } => {
                     let last = Position(first_position.0.saturating_sub(1));
                     let reason = format!("{fault}, but the frame at byte {offset} was written when this was durable");

@@ -2,4 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod append;
+mod crash;
+mod damage;
+mod failure;
+mod feed;
+mod golden;
+mod refusal;
+mod round_trip;
 mod workload;

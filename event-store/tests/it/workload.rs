@@ -1,10 +1,12 @@
 //! Transactions with content that can be told from its number alone, and a log to put them into.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
 use domain::ids::{AccountId, Position, StreamId, Version};
+use event_store::disk::simulated::SimulatedDisk;
 use event_store::log::appender::{AppendRefused, Appender};
 use event_store::log::frame::{Frame, FramePlace};
 use event_store::log::recovery::{OpenError, RecoveryReport};
@@ -144,3 +146,21 @@ impl Writing {
 pub(crate) fn small_segments() -> Options {
     Options { segment_bytes: 16 << 10, ..Options::default() }
 }
+
+/// The numbers of the transactions that the log has, each checked.
+pub(crate) fn numbers(log: &Log) -> Vec<u64> {
+    let mut frames = log.frames_after(Position::START).unwrap();
+    let mut numbers = Vec::new();
+    while let Some(frame) = frames.next_frame().unwrap() {
+        numbers.push(number_of(&frame));
+    }
+    numbers
+}
+
+/// Small segments on a simulated disk.
+pub(crate) fn simulated(disk: &SimulatedDisk) -> Options {
+    Options { disk: Arc::new(disk.clone()), ..small_segments() }
+}
+
+/// The folder of a log on a simulated disk.
+pub(crate) const FOLDER: &str = "/data/log";
