@@ -62,17 +62,48 @@ fn listed(list: &str, code: [u8; 3]) -> bool {
     list.as_bytes().chunks(4).any(|entry| entry[..3] == code)
 }
 
+/// One bit for each of the 26³ codes there could be: a currency is read with every amount, so it is looked up, not
+/// searched.
+const ACTIVE: [u64; CODES.div_ceil(64)] = {
+    let mut bits = [0; CODES.div_ceil(64)];
+    let lists = [EXPONENT_2.as_bytes(), EXPONENT_0.as_bytes(), EXPONENT_3.as_bytes()];
+    let mut list = 0;
+    while list < lists.len() {
+        let mut at = 0;
+        while at < lists[list].len() {
+            let code = [lists[list][at], lists[list][at + 1], lists[list][at + 2]];
+            let index = match index(code) {
+                Some(index) => index,
+                None => panic!("the lists hold capital letters only"),
+            };
+            bits[index / 64] |= 1 << (index % 64);
+            at += 4;
+        }
+        list += 1;
+    }
+    bits
+};
+
+/// How many codes of three capital letters there are.
+const CODES: usize = 26 * 26 * 26;
+
+/// The number of a code among all codes of three capital letters.
+const fn index(code: [u8; 3]) -> Option<usize> {
+    if code[0].is_ascii_uppercase() && code[1].is_ascii_uppercase() && code[2].is_ascii_uppercase() {
+        Some(((code[0] - b'A') as usize * 26 + (code[1] - b'A') as usize) * 26 + (code[2] - b'A') as usize)
+    } else {
+        None
+    }
+}
+
 impl FromStr for Currency {
     type Err = UnknownCurrency;
 
     fn from_str(text: &str) -> Result<Self, UnknownCurrency> {
-        let unknown = || UnknownCurrency { text: text.chars().take(16).collect() };
-        let code: [u8; 3] = text.as_bytes().try_into().map_err(|_| unknown())?;
-        if [EXPONENT_2, EXPONENT_0, EXPONENT_3].into_iter().any(|list| listed(list, code)) {
-            Ok(Self(code))
-        } else {
-            Err(unknown())
-        }
+        let code = text.as_bytes().try_into().ok();
+        code.filter(|code| index(*code).is_some_and(|index| ACTIVE[index / 64] >> (index % 64) & 1 == 1))
+            .map(Self)
+            .ok_or_else(|| UnknownCurrency { text: text.chars().take(16).collect() })
     }
 }
 
