@@ -1,5 +1,9 @@
 //! What an aggregate is: a state that only its own events change, and a rule that turns commands into events.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, Hash};
+
 use chrono::{DateTime, Utc};
 
 use crate::ids::Version;
@@ -38,6 +42,10 @@ pub trait Aggregate: Clone + Sized {
     /// Applies an event. It never fails: an event is a fact. One that makes no sense in this state (which `decide`
     /// never lets happen) leaves the state as it is.
     fn evolve(state: &mut Option<Self>, event: &Self::Event);
+
+    /// Puts a copy that took the place of its original in order, so that the next copy is cheap again. Nothing that
+    /// can be read changes.
+    fn settle(&mut self) {}
 }
 
 /// A state and how many events made it.
@@ -68,5 +76,23 @@ impl<A: Aggregate> Versioned<A> {
     #[must_use]
     pub fn version(&self) -> Option<Version> {
         self.events.checked_sub(1).map(Version)
+    }
+}
+
+/// Puts changed states in the place of the known ones, and leaves `changed` empty.
+pub fn adopt<K: Eq + Hash, A: Aggregate, S: BuildHasher>(
+    known: &mut HashMap<K, Versioned<A>, S>,
+    changed: &mut HashMap<K, Versioned<A>>,
+) {
+    for (id, new) in changed.drain() {
+        let adopted = match known.entry(id) {
+            Entry::Occupied(mut entry) => {
+                entry.insert(new);
+                entry.into_mut()
+            }
+            Entry::Vacant(entry) => entry.insert(new),
+        };
+        // Only now, with the original gone, is the copy alone with what they shared.
+        adopted.state.iter_mut().for_each(A::settle);
     }
 }

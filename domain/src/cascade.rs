@@ -50,6 +50,7 @@ pub struct Drafted {
 }
 
 /// States that differ from the lender's: what one command, or the commands of one atomic batch, have changed so far.
+/// Who keeps them takes each map over with [`adopt`](crate::aggregate::adopt).
 #[derive(Debug, Default)]
 pub struct Draft {
     /// Accounts that changed.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 /// A hash map that shares its entries with its clones and keeps only differences apart.
 ///
 /// While a clone is alive, writes go into a small map of differences; once it is the only holder again, the next write
-/// folds the differences into the shared part. Cloning costs what the differences cost, not what the entries cost.
+/// or [`ForkMap::settle`] folds the differences into the shared part. Cloning costs what the differences cost, not what
+/// the entries cost: whoever keeps a fork in the place of the original must settle it, or differences pile up.
 #[derive(Debug, Clone)]
 pub struct ForkMap<K, V> {
     shared: Option<Arc<HashMap<K, V>>>,
@@ -63,6 +64,19 @@ impl<K: Eq + Hash + Clone, V: Clone> ForkMap<K, V> {
         }
     }
 
+    /// Folds the differences into the shared entries, if no clone is alive. Nothing that can be read changes.
+    pub fn settle(&mut self) {
+        if self.changed.is_some() {
+            self.unshared();
+        }
+    }
+
+    /// How many entries a clone copies.
+    #[must_use]
+    pub fn differences(&self) -> usize {
+        self.changed.as_ref().map_or(0, |changed| changed.len())
+    }
+
     /// All entries, in no promised order.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         let changed = self.changed.as_deref();
@@ -107,6 +121,7 @@ mod tests {
         Fork,
         Keep,
         Discard,
+        Settle,
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -116,7 +131,36 @@ mod tests {
             1 => Just(Step::Fork),
             1 => Just(Step::Keep),
             1 => Just(Step::Discard),
+            1 => Just(Step::Settle),
         ]
+    }
+
+    #[test]
+    fn forks_that_are_kept_and_settled_leave_no_differences() {
+        let mut kept = ForkMap::default();
+        for n in 0..1_000 {
+            let mut fork = kept.clone();
+            fork.insert(n, n);
+            fork.remove(&(n - 2));
+            assert_eq!(fork.differences(), if n == 0 { 0 } else { 2 });
+            kept = fork;
+            kept.settle();
+            assert_eq!(kept.differences(), 0);
+        }
+        assert_eq!(kept.iter().map(|(key, _)| *key).collect::<std::collections::BTreeSet<_>>(), [998, 999].into());
+    }
+
+    #[test]
+    fn a_fork_that_is_alive_is_not_touched_by_settling() {
+        let mut kept = ForkMap::default();
+        kept.insert(1, "one");
+        let mut fork = kept.clone();
+        fork.insert(2, "two");
+        fork.settle();
+        assert_eq!((kept.get(&2), fork.get(&2), fork.differences()), (None, Some(&"two"), 1));
+        drop(kept);
+        fork.settle();
+        assert_eq!((fork.get(&1), fork.get(&2), fork.differences()), (Some(&"one"), Some(&"two"), 0));
     }
 
     proptest! {
@@ -131,11 +175,14 @@ mod tests {
                     Step::Fork => { let top = maps.last().unwrap().clone(); maps.push(top); }
                     Step::Keep if maps.len() > 1 => { let top = maps.pop().unwrap(); *maps.last_mut().unwrap() = top; }
                     Step::Discard if maps.len() > 1 => { maps.pop(); }
+                    Step::Settle => maps.last_mut().unwrap().0.settle(),
                     Step::Keep | Step::Discard => {}
                 }
-                let (map, model) = maps.last().unwrap();
-                prop_assert_eq!(&map.iter().map(|(k, v)| (*k, *v)).collect::<HashMap<_, _>>(), model);
-                prop_assert!((0..16).all(|k| map.get(&k) == model.get(&k)));
+                // Every fork that is alive, so that none sees what another wrote.
+                for (map, model) in &maps {
+                    prop_assert_eq!(&map.iter().map(|(k, v)| (*k, *v)).collect::<HashMap<_, _>>(), model);
+                    prop_assert!((0..16).all(|k| map.get(&k) == model.get(&k)));
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use domain::account::Account;
-use domain::aggregate::{Aggregate, Versioned};
+use domain::aggregate::{Aggregate, Versioned, adopt};
 use domain::cascade::{Draft, States};
 use domain::currency::Currency;
 use domain::event::Event;
@@ -33,10 +33,10 @@ pub(super) struct Books {
 impl Books {
     /// Takes over what a cascade has changed, and leaves the draft empty.
     pub(super) fn adopt(&mut self, draft: &mut Draft) {
-        self.accounts.extend(draft.accounts.drain());
-        self.products.extend(draft.products.drain());
-        self.orders.extend(draft.orders.drain());
-        self.payments.extend(draft.payments.drain());
+        adopt(&mut self.accounts, &mut draft.accounts);
+        adopt(&mut self.products, &mut draft.products);
+        adopt(&mut self.orders, &mut draft.orders);
+        adopt(&mut self.payments, &mut draft.payments);
         self.transfers.extend(draft.transfers.drain());
         self.external_cash.extend(draft.external_cash.drain());
         draft.clear();

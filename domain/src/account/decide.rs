@@ -43,6 +43,10 @@ impl Aggregate for Account {
     fn evolve(state: &mut Option<Self>, event: &AccountEvent) {
         state::evolve(state, event);
     }
+
+    fn settle(&mut self) {
+        self.holds.settle();
+    }
 }
 
 /// An account that exists and is not closed.

@@ -44,6 +44,10 @@ impl Aggregate for Product {
     fn evolve(state: &mut Option<Self>, event: &ProductEvent) {
         state::evolve(state, event);
     }
+
+    fn settle(&mut self) {
+        self.reserved_by_order.settle();
+    }
 }
 
 fn decide(product_id: ProductId, product: &Product, command: &ProductCommand) -> Result<ProductEvent, Rejection> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod ask;
+mod forks;
 mod rules;
 mod tell;
 mod world;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeZone, Utc};
 use domain::account::Account;
-use domain::aggregate::{Context, Versioned};
+use domain::aggregate::{Context, Versioned, adopt};
 use domain::cascade::{Draft, Drafted, States};
 use domain::command::Command;
 use domain::currency::Currency;
@@ -84,11 +84,11 @@ impl World {
         self.run(&[request.into()])
     }
 
-    fn adopt(&mut self, draft: Draft) {
-        self.accounts.extend(draft.accounts);
-        self.products.extend(draft.products);
-        self.orders.extend(draft.orders);
-        self.payments.extend(draft.payments);
+    fn adopt(&mut self, mut draft: Draft) {
+        adopt(&mut self.accounts, &mut draft.accounts);
+        adopt(&mut self.products, &mut draft.products);
+        adopt(&mut self.orders, &mut draft.orders);
+        adopt(&mut self.payments, &mut draft.payments);
         self.transfers.extend(draft.transfers);
         self.external_cash.extend(draft.external_cash);
     }
