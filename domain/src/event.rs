@@ -1,5 +1,5 @@
 //! The closed set of events and the envelope they are recorded in. How each looks in JSON is fixed by its schema
-//! version; golden files hold every version ever written. What raises old versions stands in `upcast.rs`.
+//! version; golden files hold every version ever written. As yet each is the first of its type.
 
 use std::sync::Arc;
 
@@ -70,7 +70,7 @@ macro_rules! events {
                 match self { $(Self::$name(event) => serde::Serialize::serialize(event, serializer),)* }
             }
 
-            /// Reads the newest schema version; `None` where the type is not one of these.
+            /// Reads the newest schema version.
             pub(crate) fn deserialize<'de, D: serde::Deserializer<'de>>(
                 event_type: &str,
                 schema_version: u16,
