@@ -14,7 +14,7 @@ macro_rules! rejections {
     ($($(#[doc = $doc:literal])* $name:ident = $code:literal, ($($message:tt)+) { $($(#[doc = $field_doc:literal])* $field:ident: $type:ty),* $(,)? })*) => {
         /// Why a command was refused.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-        #[serde(tag = "code")]
+        #[serde(tag = "code", deny_unknown_fields)]
         pub enum Rejection {
             $(
                 $(#[doc = $doc])*
