@@ -4,6 +4,7 @@
 
 mod ask;
 mod forks;
+mod golden;
 mod rules;
 mod tell;
 mod world;
