@@ -3,7 +3,7 @@
 use super::event::{
     PaymentAuthorized, PaymentCaptured, PaymentEvent, PaymentRefunded, PaymentRequested, PaymentVoided,
 };
-use super::state::{self, OperationKind, Payment, PaymentStatus};
+use super::state::{self, OperationKind, Payment};
 use super::{OperationCause, Payer, PaymentCommand};
 use crate::aggregate::{Aggregate, Context};
 use crate::ids::{OperationId, PaymentId};
@@ -98,9 +98,7 @@ impl Existing<'_> {
         amount: Option<Money>,
     ) -> Result<PaymentEvent, Rejection> {
         self.first_time(OperationKind::Capture, cause, &capture_id)?;
-        if !matches!(self.payment.status(), PaymentStatus::Authorized | PaymentStatus::PartiallyCaptured)
-            && self.payment.capturable() == Amount::ZERO
-        {
+        if self.payment.capturable() == Amount::ZERO {
             let status = self.payment.status().as_str().to_owned();
             return Err(Rejection::PaymentNotCapturable { payment_id: self.id.clone(), status });
         }

@@ -126,7 +126,7 @@ fn add(to: &mut Amount, amount: Money) {
 }
 
 pub(super) fn evolve(state: &mut Option<Payment>, event: &PaymentEvent) {
-    if let PaymentEvent::PaymentRequested(e) = event {
+    if let (PaymentEvent::PaymentRequested(e), None) = (event, &state) {
         *state = Some(Payment {
             order_id: e.order_id.clone(),
             payer: e.payer.clone(),
