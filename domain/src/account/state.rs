@@ -81,13 +81,13 @@ impl Account {
         self.holds.insert(hold_id.clone(), Hold { remaining, payment_id });
         self.held = self.held.minus(amount).unwrap_or(Amount::ZERO);
         if was_open && remaining == Amount::ZERO {
-            self.open_holds -= 1;
+            self.open_holds = self.open_holds.saturating_sub(1);
         }
     }
 }
 
 pub(super) fn evolve(state: &mut Option<Account>, event: &AccountEvent) {
-    if let AccountEvent::AccountOpened(e) = event {
+    if let (AccountEvent::AccountOpened(e), None) = (event, &state) {
         *state = Some(Account {
             owner_id: e.owner_id.clone(),
             currency: e.currency,

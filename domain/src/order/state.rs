@@ -270,8 +270,13 @@ fn less(from: Amount, amount: Amount) -> Amount {
     from.minus(amount).unwrap_or(Amount::ZERO).max(Amount::ZERO)
 }
 
+/// A count that the rules keep in range.
+fn add(to: &mut i64, quantity: i64) {
+    *to = to.saturating_add(quantity);
+}
+
 pub(super) fn evolve(state: &mut Option<Order>, event: &OrderEvent) {
-    if let OrderEvent::OrderStarted(e) = event {
+    if let (OrderEvent::OrderStarted(e), None) = (event, &state) {
         *state = Some(Order {
             customer_id: e.customer_id.clone(),
             currency: e.currency,
@@ -290,7 +295,7 @@ pub(super) fn evolve(state: &mut Option<Order>, event: &OrderEvent) {
     match event {
         OrderEvent::OrderStarted(_) => {}
         OrderEvent::ItemAdded(e) => match order.line_mut(&e.product_id) {
-            Some(line) => line.quantity += e.quantity,
+            Some(line) => add(&mut line.quantity, e.quantity),
             None => order.lines.push(Line {
                 product_id: e.product_id.clone(),
                 quantity: e.quantity,
@@ -320,24 +325,24 @@ pub(super) fn evolve(state: &mut Option<Order>, event: &OrderEvent) {
         }
         OrderEvent::OrderCancelled(_) => order.status = OrderStatus::Cancelled,
         OrderEvent::OrderShipped(e) => {
-            order.each_line(&e.lines, |line, quantity| line.shipped += quantity);
+            order.each_line(&e.lines, |line, quantity| add(&mut line.shipped, quantity));
             let shipment = Shipment { lines: e.lines.clone(), delivered: false };
             order.shipments.insert(e.shipment_id.clone(), shipment);
         }
         OrderEvent::ShipmentDelivered(e) => {
-            order.each_line(&e.lines, |line, quantity| line.delivered += quantity);
+            order.each_line(&e.lines, |line, quantity| add(&mut line.delivered, quantity));
             if let Some(shipment) = order.shipments.get_mut(&e.shipment_id) {
                 shipment.delivered = true;
             }
         }
         OrderEvent::OrderCompleted(_) => order.status = OrderStatus::Completed,
         OrderEvent::ReturnRequested(e) => {
-            order.each_line(&e.lines, |line, quantity| line.returning += quantity);
+            order.each_line(&e.lines, |line, quantity| add(&mut line.returning, quantity));
             let requested = Return { lines: e.lines.clone(), status: ReturnStatus::Requested };
             order.returns.insert(e.return_id.clone(), requested);
         }
         OrderEvent::ReturnReceived(e) => {
-            order.each_line(&e.lines, |line, quantity| line.returned += quantity);
+            order.each_line(&e.lines, |line, quantity| add(&mut line.returned, quantity));
             let unpaid = e.refunds.iter().fold(e.value, |left, refund| less(left, refund.amount));
             order.credited = order.credited.plus(unpaid).unwrap_or(order.credited);
             if let Some(requested) = order.returns.get_mut(&e.return_id) {
@@ -345,7 +350,7 @@ pub(super) fn evolve(state: &mut Option<Order>, event: &OrderEvent) {
             }
         }
         OrderEvent::ReturnRejected(e) => {
-            order.each_line(&e.lines, |line, quantity| line.returning -= quantity);
+            order.each_line(&e.lines, |line, quantity| add(&mut line.returning, quantity.saturating_neg()));
             if let Some(requested) = order.returns.get_mut(&e.return_id) {
                 requested.status = ReturnStatus::Rejected;
             }

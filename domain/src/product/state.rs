@@ -29,7 +29,7 @@ impl Product {
     /// How many can still be reserved.
     #[must_use]
     pub fn available(&self) -> i64 {
-        self.on_hand - self.reserved
+        self.on_hand.saturating_sub(self.reserved)
     }
 
     /// How many are set aside for an order.
@@ -38,19 +38,26 @@ impl Product {
         self.reserved_by_order.get(order_id).copied().unwrap_or(0)
     }
 
+    // The rules keep counts far from the ends of an i64. That events which break the rules saturate them is of no
+    // meaning, but a reader that panics would lose everything after such an event.
+
+    fn stock(&mut self, quantity: i64) {
+        self.on_hand = self.on_hand.saturating_add(quantity);
+    }
+
     fn unreserve(&mut self, order_id: &OrderId, quantity: i64) {
-        let left = self.reserved_for(order_id) - quantity;
+        let left = self.reserved_for(order_id).saturating_sub(quantity);
         if left > 0 {
             self.reserved_by_order.insert(order_id.clone(), left);
         } else {
             self.reserved_by_order.remove(order_id);
         }
-        self.reserved -= quantity;
+        self.reserved = self.reserved.saturating_sub(quantity);
     }
 }
 
 pub(super) fn evolve(state: &mut Option<Product>, event: &ProductEvent) {
-    if let ProductEvent::ProductCreated(e) = event {
+    if let (ProductEvent::ProductCreated(e), None) = (event, &state) {
         *state = Some(Product {
             name: e.name.clone(),
             unit_price: e.unit_price,
@@ -66,19 +73,19 @@ pub(super) fn evolve(state: &mut Option<Product>, event: &ProductEvent) {
     match event {
         ProductEvent::ProductCreated(_) => {}
         ProductEvent::PriceChanged(e) => product.unit_price = e.unit_price,
-        ProductEvent::StockReceived(e) => product.on_hand += e.quantity,
-        ProductEvent::StockAdjusted(e) => product.on_hand += e.quantity,
+        ProductEvent::StockReceived(e) => product.stock(e.quantity),
+        ProductEvent::StockAdjusted(e) => product.stock(e.quantity),
         ProductEvent::StockReserved(e) => {
-            let reserved = product.reserved_for(&e.order_id) + e.quantity;
+            let reserved = product.reserved_for(&e.order_id).saturating_add(e.quantity);
             product.reserved_by_order.insert(e.order_id.clone(), reserved);
-            product.reserved += e.quantity;
+            product.reserved = product.reserved.saturating_add(e.quantity);
         }
         ProductEvent::StockReleased(e) => product.unreserve(&e.order_id, e.quantity),
         ProductEvent::StockShipped(e) => {
             product.unreserve(&e.order_id, e.quantity);
-            product.on_hand -= e.quantity;
+            product.on_hand = product.on_hand.saturating_sub(e.quantity);
         }
-        ProductEvent::ReturnRestocked(e) => product.on_hand += e.quantity,
+        ProductEvent::ReturnRestocked(e) => product.stock(e.quantity),
         ProductEvent::ProductDiscontinued(_) => product.discontinued = true,
     }
 }

@@ -24,7 +24,7 @@ fn examples(event_type: &str, schema_version: u16) -> Examples {
     serde_json::from_str(&read(&format!("{event_type}.v{schema_version}.json"))).unwrap()
 }
 
-fn decode(event_type: &str, schema_version: u16, json: &str) -> Result<Event, String> {
+pub(crate) fn decode(event_type: &str, schema_version: u16, json: &str) -> Result<Event, String> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     Event::decode(event_type, schema_version, &mut deserializer).map_err(|error| error.to_string())
 }
@@ -44,7 +44,7 @@ fn files() -> Vec<(String, u16)> {
 }
 
 /// A name for messages, the type, the version and the JSON of every example there is.
-fn each_example(mut check: impl FnMut(&str, &str, u16, &str)) {
+pub(crate) fn each_example(mut check: impl FnMut(&str, &str, u16, &str)) {
     for (event_type, schema_version) in files() {
         for (name, json) in examples(&event_type, schema_version) {
             check(&format!("{event_type}.v{schema_version} {name}"), &event_type, schema_version, json.get());

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod ask;
+mod facts;
 mod forks;
 mod golden;
 mod rules;
