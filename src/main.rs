@@ -1,2 +1,3 @@
 //! x
+mod import;
 fn main() {}
