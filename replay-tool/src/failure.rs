@@ -1,0 +1,83 @@
+//! Why a question has no good answer, and the exit code that says so to a script.
+
+use std::io;
+use std::process::ExitCode;
+
+use domain::ids::Position;
+use event_store::log::folder::FolderRefused;
+use event_store::log::reader::ReadError;
+use event_store::log::survey::Damage;
+use event_store::log::verify::VerifyError;
+
+/// Why a question has no good answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Bytes of the log are not what was written.
+    #[error("{0}")]
+    Damaged(Box<Damage>),
+    /// A part of the log is missing, or is another log's.
+    #[error("{0}")]
+    Incomplete(FolderRefused),
+    /// The bytes are whole, but what they say breaks a rule that always holds.
+    #[error("the log does not verify at position {position}: {reason}")]
+    Broken {
+        /// Where.
+        position: Position,
+        /// Which rule, with the figures.
+        reason: String,
+    },
+    /// The log cannot be read.
+    #[error("{0}")]
+    Unreadable(FolderRefused),
+    /// The answer cannot be written.
+    #[error("cannot write the answer: {0}")]
+    Output(io::Error),
+    /// Whoever read the answer stopped reading, as `head` does.
+    #[error("nobody reads the answer any more")]
+    ReaderGone,
+}
+
+impl Failure {
+    /// The code that the process ends with.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Damaged(_) | Self::Incomplete(_) | Self::Broken { .. } => ExitCode::from(1),
+            Self::Unreadable(_) | Self::Output(_) | Self::ReaderGone => ExitCode::from(3),
+        }
+    }
+}
+
+impl From<FolderRefused> for Failure {
+    fn from(refused: FolderRefused) -> Self {
+        match refused {
+            FolderRefused::NotALog { .. } | FolderRefused::NewerFormat { .. } | FolderRefused::Io { .. } => {
+                Self::Unreadable(refused)
+            }
+            _ => Self::Incomplete(refused),
+        }
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Damaged(damage) => Self::Damaged(damage),
+            ReadError::Folder(refused) => refused.into(),
+        }
+    }
+}
+
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Damaged(damage) => Self::Damaged(damage),
+            VerifyError::Folder(refused) => refused.into(),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe { Self::ReaderGone } else { Self::Output(error) }
+    }
+}
