@@ -1,0 +1,48 @@
+//! The configuration: read once, here, into typed structs per concern. Where a setting comes from is decided in
+//! `config/resolve.rs` (flag, then environment, then file, then default); what settings there are, in `config/table.rs`.
+
+pub(crate) mod database;
+pub(crate) mod health;
+pub(crate) mod http;
+pub(crate) mod resolve;
+pub(crate) mod table;
+pub(crate) mod telemetry;
+pub(crate) mod write_side;
+
+use self::database::Database;
+use self::health::Health;
+use self::http::Http;
+use self::resolve::{Resolved, SettingError};
+use self::telemetry::Telemetry;
+use self::write_side::WriteSide;
+
+/// Everything that the server is told.
+#[derive(Debug, Clone)]
+pub(crate) struct Configuration {
+    /// The log and the engine.
+    pub write_side: WriteSide,
+    /// The read models.
+    pub database: Database,
+    /// The HTTP surface.
+    pub http: Http,
+    /// When the server counts as ready.
+    pub health: Health,
+    /// What it says of itself.
+    pub telemetry: Telemetry,
+}
+
+impl Configuration {
+    /// Reads every setting into its type.
+    ///
+    /// # Errors
+    /// [`SettingError`]: the first setting that is missing or cannot be, with where it came from.
+    pub(crate) fn read(settings: &Resolved) -> Result<Self, SettingError> {
+        Ok(Self {
+            write_side: WriteSide::read(settings)?,
+            database: Database::read(settings)?,
+            http: Http::read(settings)?,
+            health: Health::read(settings)?,
+            telemetry: Telemetry::read(settings)?,
+        })
+    }
+}

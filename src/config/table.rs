@@ -1,0 +1,99 @@
+//! Every setting there is, on one screen. Its flag is its name with hyphens, its variable its name in capitals behind
+//! `BURSAR_`; in the file it stands under its name.
+
+use clap::{Arg, ArgAction};
+
+/// How a setting is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A value; what is shown for it in the help.
+    Value(&'static str),
+    /// A value that holds a password, never shown.
+    Secret(&'static str),
+    /// On or off.
+    Switch,
+}
+
+/// A setting.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting {
+    /// Its name in the file.
+    pub name: &'static str,
+    /// How it is given.
+    pub kind: Kind,
+    /// What it is where nobody says; none makes it required.
+    pub default: Option<&'static str>,
+    /// What it does.
+    pub help: &'static str,
+}
+
+const fn value(name: &'static str, shown: &'static str, default: &'static str, help: &'static str) -> Setting {
+    Setting { name, kind: Kind::Value(shown), default: Some(default), help }
+}
+
+/// All settings, in the order in which they are shown.
+pub(crate) const SETTINGS: &[Setting] = &[
+    value("data", "DIR", "bursar-data", "The folder of the log; made where there is none"),
+    value("listen", "ADDRESS:PORT", "127.0.0.1:8080", "Where to answer; port 0 takes a free one"),
+    Setting {
+        name: "database_url",
+        kind: Kind::Secret("URL"),
+        default: None,
+        help: "The PostgreSQL database of the read models: postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+    },
+    Setting {
+        name: "allow_unauthenticated",
+        kind: Kind::Switch,
+        default: Some("false"),
+        help: "Listen on an address that other machines reach, although anybody who reaches it may do anything",
+    },
+    value("segment_bytes", "BYTES", "268435456", "Length of new segments of the log: a multiple of 4096"),
+    value("commands_in_flight_max", "COUNT", "65536", "Commands that may wait for their answer at once; more get 503"),
+    value("connections_max", "COUNT", "4096", "Connections at once; more wait to be accepted"),
+    value("header_read_timeout_ms", "MS", "30000", "How long a client may take to send the head of a request"),
+    value("request_timeout_ms", "MS", "30000", "How long a request may take until its answer begins"),
+    value("stop_timeout_ms", "MS", "20000", "How long a stop waits for requests on their way before it cuts them off"),
+    value("view_lag_ms_max", "MS", "10000", "How far the read models may be behind while the server counts as ready"),
+    value("log_format", "text|json", "text", "How log lines are written to standard error"),
+    value("log_filter", "FILTER", "info", "Which log lines are written: a level, or target=level pairs with commas"),
+];
+
+impl Setting {
+    /// The setting of a name.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.name == name)
+    }
+
+    /// Its flag, without the two hyphens.
+    pub(crate) fn flag(&self) -> String {
+        self.name.replace('_', "-")
+    }
+
+    /// Its variable.
+    pub(crate) fn variable(&self) -> String {
+        format!("BURSAR_{}", self.name.to_ascii_uppercase())
+    }
+
+    /// What the command line knows of it. Its variable and default are resolved apart, so that the file fits between.
+    fn argument(&self) -> Arg {
+        let default = match self.default {
+            Some(default) => format!("default: {default}"),
+            None => "required".to_owned(),
+        };
+        // The command line wants names that live as long as the process; there are a dozen of them, made once.
+        let argument = Arg::new(self.name).long(self.flag().leak() as &str);
+        let argument = argument.help(format!("{} [{}; {default}]", self.help, self.variable()));
+        match self.kind {
+            Kind::Value(shown) | Kind::Secret(shown) => argument.value_name(shown).action(ArgAction::Set),
+            Kind::Switch => argument.value_name("true|false").num_args(0..=1).default_missing_value("true"),
+        }
+    }
+}
+
+/// The arguments of all settings, and of the file that holds them.
+pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
+    let file = Arg::new("config").long("config").value_name("FILE");
+    let file =
+        file.help("The file that settings are read from [BURSAR_CONFIG; default: ./bursar.toml where there is one]");
+    std::iter::once(file).chain(SETTINGS.iter().map(Setting::argument))
+}
