@@ -21,10 +21,7 @@ pub(crate) fn time(us: i64) -> DateTime<Utc> {
 /// [`Failure::Broken`] when it cannot be understood, or belongs to another stream than the one it stands in.
 pub(crate) fn decode(record: &EventRecord<'_>) -> Result<Event, Failure> {
     let broken = |reason: String| Failure::Broken { position: record.position, reason };
-    let mut json = serde_json::Deserializer::from_slice(record.data);
-    let event = Event::decode(record.event_type, record.schema_version, &mut json)
-        .map_err(|error| broken(error.to_string()))?;
-    json.end().map_err(|error| broken(format!("the event's body goes on after its end: {error}")))?;
+    let event = record.decode_event().map_err(|error| broken(error.to_string()))?;
     let stream = event.stream().to_string();
     if stream != record.stream {
         return Err(broken(format!("an event of stream {stream} stands in stream {}", record.stream)));
