@@ -23,7 +23,7 @@ use self::sender::{SendError, Sender};
 /// How many commands are sent at once.
 const BATCH_COMMANDS: usize = 1_000;
 
-/// What is imported, and where to.
+/// What can be imported.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum DataSet {
     /// Sales of a web shop: the "Online Retail" data set (UCI), as CSV with ISO 8601 dates.

@@ -92,11 +92,11 @@ impl Tally {
             ("acct-merchant holds", merchant.as_ref().map_or_else(Clone::clone, ToString::to_string)),
         ];
         let mut table = Table::new();
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+        table.load_preset(presets::NOTHING);
         for (name, value) in rows {
             table.add_row([name.to_owned(), value]);
         }
-        writeln!(out, "{table}")?;
+        writeln!(out, "{}", table.trim_fmt())?;
         for problem in &self.listed {
             writeln!(out, "{problem}")?;
         }

@@ -1,1 +1,4 @@
-//! x
+//! Tests of Bursar as a whole: the real programs, real files and a real PostgreSQL. A module per subject.
+#![allow(clippy::unwrap_used)]
+
+mod layering;

@@ -1,0 +1,141 @@
+//! `bursar serve`: puts the parts together, in the order in which they need each other, and takes them apart again in
+//! the other order. A file for each concern stands in `serve/`.
+
+mod around;
+mod health;
+mod listener;
+mod prometheus;
+mod routes;
+mod signals;
+mod telemetry;
+mod watch;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use command_api::engine::{self, Running, StartError};
+use event_store::log::recovery::OpenError;
+use event_store::log::writer::LogFailed;
+use event_store::log::{self, Log};
+use metrics_exporter_prometheus::BuildError;
+
+use self::listener::ListenError;
+use self::signals::StopSignals;
+use crate::config::Configuration;
+use crate::config::write_side::WriteSide;
+
+/// How long answers may take to leave once the log has failed.
+const LAST_ANSWERS_MAX: Duration = Duration::from_secs(1);
+/// How long deciding, writing and syncing what waits may take at a stop.
+const CLOSE_MAX: Duration = Duration::from_secs(10);
+
+/// Why the server did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    #[error("the system gives no signals: {0}")]
+    Signals(io::Error),
+    #[error("metrics cannot be collected: {0}")]
+    Metrics(#[from] BuildError),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error("the log in {} cannot be opened: {source}", .folder.display())]
+    OpenLog { folder: PathBuf, source: Box<OpenError> },
+    #[error("the log in {} cannot be used: {source}", .folder.display())]
+    Start { folder: PathBuf, source: Box<StartError> },
+    #[error("the thread that opens the log ended without an answer")]
+    OpenerGone,
+    #[error(transparent)]
+    LogFailed(#[from] LogFailed),
+    #[error("the log was not closed within {} s; the next start finds out what was kept", CLOSE_MAX.as_secs())]
+    NotClosed,
+}
+
+/// Why the server stops answering.
+enum Stop {
+    Told(&'static str),
+    LogFailed(LogFailed),
+}
+
+/// Serves until a signal, or until the log fails.
+pub(crate) async fn serve(configuration: Configuration) -> Result<(), ServeError> {
+    telemetry::start(&configuration.telemetry);
+    let mut signals = StopSignals::take().map_err(ServeError::Signals)?;
+    let metrics = prometheus::start()?;
+    let listener = listener::bind(&configuration.http).await?;
+    let running = tokio::select! {
+        started = start(configuration.write_side.clone()) => started?,
+        signal = signals.next() => {
+            tracing::info!(signal, "stopped while the log was being read; nothing had been taken up");
+            return Ok(());
+        }
+    };
+    let engine = running.engine.clone();
+    let upkeep = prometheus::upkeep(metrics.clone());
+    let watch = watch::room(engine.log().clone());
+    let app = routes::all(&configuration, engine.clone(), metrics);
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!("answering on http://{address}");
+    }
+    let mut stop = Stop::Told("nobody");
+    let open = listener::answer(listener, app, &configuration.http, async {
+        stop = tokio::select! {
+            signal = signals.next() => Stop::Told(signal),
+            failed = engine.failed() => Stop::LogFailed(failed),
+        };
+    })
+    .await;
+    let signal = match stop {
+        Stop::Told(signal) => signal,
+        Stop::LogFailed(failed) => {
+            // Everybody who waited was told "unknown"; nothing is tried over a log that has failed.
+            tracing::error!(error = %failed, "ending, because the log has failed");
+            open.finish(LAST_ANSWERS_MAX, std::future::pending()).await;
+            return Err(failed.into());
+        }
+    };
+    tracing::info!(signal, "stopping: requests on their way are finished");
+    let cut_off = open
+        .finish(configuration.http.stop_timeout, async {
+            signals.next().await;
+        })
+        .await;
+    if cut_off > 0 {
+        tracing::warn!(connections = cut_off, "connections were cut off");
+    }
+    close(running).await?;
+    upkeep.abort();
+    watch.abort();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Opens the log and rebuilds all state from it. Takes as long as reading the log takes.
+async fn start(settings: WriteSide) -> Result<Running, ServeError> {
+    let started = tokio::task::spawn_blocking(move || {
+        let WriteSide { data: folder, segment_bytes, commands_in_flight_max } = settings;
+        let options = log::Options { segment_bytes, ..log::Options::default() };
+        let opened = Log::open(&folder, options)
+            .map_err(|source| ServeError::OpenLog { folder: folder.clone(), source: Box::new(source) })?;
+        let found = &opened.recovery;
+        tracing::info!(log = %found.log_id, segments = found.segments, last_position = found.last_position.0, "opened the log");
+        if let Some(torn) = &found.torn {
+            let (segment, bytes, kept_in) = (torn.segment, torn.bytes, torn.kept_in.display());
+            tracing::warn!(segment, bytes, %kept_in, "cut off a write that a crash had torn; it was never acknowledged");
+        }
+        let running = engine::start(opened.log, opened.appender, &engine::Options { commands_in_flight_max })
+            .map_err(|source| ServeError::Start { folder, source: Box::new(source) })?;
+        tracing::info!(events = running.rebuilt.events, keys = running.rebuilt.keys, "rebuilt all state from the log");
+        Ok(running)
+    });
+    started.await.map_err(|_| ServeError::OpenerGone)?
+}
+
+/// Decides, writes and syncs what waits, and closes the log.
+async fn close(running: Running) -> Result<(), ServeError> {
+    let closed = tokio::task::spawn_blocking(move || running.stop());
+    match tokio::time::timeout(CLOSE_MAX, closed).await {
+        Ok(Ok(closed)) => Ok(closed?),
+        Ok(Err(_)) | Err(_) => Err(ServeError::NotClosed),
+    }
+}

@@ -1,0 +1,41 @@
+//! Every route of the server: the commands, the queries, and what operators need, under one description and one coat.
+
+use axum::Router;
+use axum::middleware;
+use axum::routing::get;
+use command_api::engine::Engine;
+use http_problem::{KnownRoutes, dressed};
+use metrics_exporter_prometheus::PrometheusHandle;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_swagger_ui::SwaggerUi;
+
+use super::{around, health, prometheus};
+use crate::config::Configuration;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Bursar",
+        description = "An event-sourced transaction engine for accounts, orders and payments. Commands are answered \
+                       when they are durable; queries read models that follow, and say which position they reflect."
+    ),
+    tags((name = "operations", description = "For whoever runs the server"))
+)]
+struct Description;
+
+/// Every route.
+pub(super) fn all(configuration: &Configuration, engine: Engine, metrics: PrometheusHandle) -> Router {
+    let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
+        .merge(health::routes(health::Parts { engine }))
+        .split_for_parts();
+    around::describe();
+    let known = KnownRoutes::of(&description);
+    let limit = configuration.http.request_timeout;
+    let router = router
+        .route("/metrics", get(move || async move { prometheus::read(&metrics) }))
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
+        .layer(middleware::from_fn(move |request, next| around::bounded(limit, request, next)))
+        .layer(middleware::from_fn(around::measured));
+    dressed(router, known)
+}
