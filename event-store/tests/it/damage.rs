@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::ids::Position;
-use event_store::disk::simulated::SimulatedDisk;
+use event_store::disk::simulated::{SimulatedDisk, Survival};
 use event_store::disk::{Access, Disk};
 use event_store::log::Log;
 use event_store::log::frame::FramePlace;
@@ -77,6 +77,8 @@ fn a_tail_torn_at_any_byte_of_the_last_frame_is_cut_and_kept() {
             }
             let tail = opened.recovery.torn.unwrap();
             assert_eq!((tail.segment, tail.offset), (1, last), "cut at {cut}");
+            drop(opened.appender);
+            disk.restart(Survival::Nothing);
             let kept = bytes(&disk, &tail.kept_in);
             assert_eq!(kept.len() as u64, tail.bytes);
             assert_eq!(kept, torn[last as usize..(last + tail.bytes) as usize]);

@@ -101,24 +101,30 @@ fn after_a_failed_write_or_sync_nothing_is_taken_and_nobody_is_told_it_was() {
 
 #[test]
 fn what_a_failed_sync_left_in_the_cache_is_made_durable_before_it_is_read() {
-    let disk = SimulatedDisk::new();
-    let mut versions = Versions::default();
-    let mut writing = Writing::open(Path::new(FOLDER), simulated(&disk)).unwrap();
-    append(&mut writing.appender, &mut versions, 0).unwrap();
-    writing.settle(0);
-    disk.fail(Failing::Syncs, "0000000001.seg");
-    append(&mut writing.appender, &mut versions, 1).unwrap();
-    writing.appender.flush();
-    writing.appender.close().unwrap_err();
-    disk.mend();
-    disk.restart_process();
-    // The next process reads the transaction out of the system's cache and shows it...
-    let opened = Log::open(Path::new(FOLDER), simulated(&disk)).unwrap();
-    assert_eq!(numbers(&opened.log), [0, 1]);
-    // ...so it must be on the disk, although the system no longer knows that it is not.
-    disk.restart(Survival::Nothing);
-    let opened = Log::open(Path::new(FOLDER), simulated(&disk)).unwrap();
-    assert_eq!(numbers(&opened.log), [0, 1]);
+    // In the middle of a segment, and in a write that seals it.
+    for (transactions, padding) in [(2, 0), (7, 1200)] {
+        let disk = SimulatedDisk::new();
+        let mut versions = Versions::default();
+        let mut writing = Writing::open(Path::new(FOLDER), simulated(&disk)).unwrap();
+        append(&mut writing.appender, &mut versions, 0).unwrap();
+        writing.settle(0);
+        disk.fail(Failing::Syncs, "0000000001.seg");
+        for number in 1..transactions {
+            append_padded(&mut writing.appender, &mut versions, number, padding).unwrap();
+        }
+        writing.appender.flush();
+        writing.appender.close().unwrap_err();
+        disk.mend();
+        disk.restart_process();
+        // The next process reads the transactions out of the system's cache and shows them...
+        let opened = Log::open(Path::new(FOLDER), simulated(&disk)).unwrap();
+        let shown = numbers(&opened.log);
+        assert!(shown.len() > 1, "{shown:?}");
+        // ...so they must be on the disk, although the system no longer knows that they are not.
+        disk.restart(Survival::Nothing);
+        let opened = Log::open(Path::new(FOLDER), simulated(&disk)).unwrap();
+        assert_eq!(numbers(&opened.log), shown);
+    }
 }
 
 #[test]
