@@ -84,6 +84,11 @@ impl IndexTail {
         Ok(tail)
     }
 
+    /// Whether everything up to `position` is indexed.
+    pub(crate) fn reaches(&self, position: Position) -> bool {
+        self.index().through >= position
+    }
+
     /// A place at or before the first frame after `position`, where the index knows one.
     pub(crate) fn place_before(&self, position: Position) -> Option<Start> {
         let index = self.index();

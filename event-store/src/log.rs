@@ -6,6 +6,7 @@ pub mod folder;
 pub mod frame;
 pub mod frame_writer;
 mod group;
+mod layout;
 mod preparer;
 pub mod reader;
 pub mod recovery;
@@ -28,10 +29,11 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use domain::ids::{Position, StreamId, Version};
 use tokio::sync::watch;
 
-use self::appender::{Appender, Layout, frame_bytes_max};
+use self::appender::Appender;
 use self::folder::Folder;
 use self::frame::FramePlace;
 use self::group::Group;
+use self::layout::{Layout, frame_bytes_max};
 use self::preparer::{Blueprint, Preparer};
 use self::reader::{FrameBytes, Frames, LogReader, ReadError};
 use self::recovery::{OpenError, RecoveryReport, recover};
@@ -78,7 +80,7 @@ pub struct Options {
     pub group_bytes_max: usize,
     /// How long a commit waits for a next segment that is being made.
     pub segment_wait_max: Duration,
-    /// How long after a full disk the next segment is tried again.
+    /// How long after a full disk the next segment is tried again; up to ten times as long when it stays full.
     pub disk_full_retry: Duration,
     /// Where the files are.
     pub disk: Arc<dyn Disk>,
@@ -206,10 +208,15 @@ impl Log {
     /// [`ReadError`] when the place cannot be found.
     pub fn frames_after(&self, position: Position) -> Result<Frames, ReadError> {
         let through = self.durable();
-        match self.index.place_before(position) {
-            Some(start) => Ok(self.reader.frames_from(start, position, Some(through))),
-            None => self.reader.frames_through(position, Some(through)),
-        }
+        let start = match self.index.place_before(position) {
+            Some(start) if self.index.reaches(position) => start,
+            // The index is still being made: the start of the segment may be nearer than what it knows.
+            known => {
+                let segment = self.reader.segment_before(position)?;
+                known.filter(|known| known.next_position > segment.next_position).unwrap_or(segment)
+            }
+        };
+        Ok(self.reader.frames_from(start, position, Some(through)))
     }
 
     /// The transaction at a place that an append or a walk has given, once it is durable.
@@ -294,7 +301,8 @@ impl IdleAppender {
     }
 
     /// Starts the writer and the preparer. `on_committed` runs on the writer's thread, once per group, in order; the
-    /// next group is written when it returns.
+    /// next group is written when it returns. So it must be quick, and must never wait for the thread that appends,
+    /// which may be waiting for the writer.
     ///
     /// # Errors
     /// The system refused a thread.

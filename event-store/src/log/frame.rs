@@ -1,18 +1,17 @@
 //! Frames: the unit that is written whole or not at all. Their header, checksums and the three small bodies of the
 //! log's own frames are encoded and decoded here; no file is touched. Drawn in `docs/log-format.md`.
 
+mod bounds;
+
 use domain::ids::Position;
 
+pub(crate) use self::bounds::{FOOTER_BYTES, Footer, OPENING_BYTES, Opening};
 use crate::transaction::record::{Entries, Entry, EventRecord, Malformed, check_body};
 
 /// Bytes of a frame's header.
 pub(crate) const FRAME_HEADER_BYTES: usize = 48;
 /// The longest frame in bytes, its header included.
 pub const FRAME_BYTES_MAX: usize = 64 << 20;
-/// Bytes of a whole opening frame.
-pub(crate) const OPENING_BYTES: usize = FRAME_HEADER_BYTES + 16;
-/// Bytes of a whole footer frame.
-pub(crate) const FOOTER_BYTES: usize = FRAME_HEADER_BYTES + 32;
 /// Frames start at multiples of this.
 pub(crate) const FRAME_ALIGNMENT: usize = 8;
 
@@ -272,79 +271,6 @@ pub struct FramePlace {
     pub offset: u64,
 }
 
-/// The body of an opening frame: how the segment is tied to the one before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Opening {
-    /// The stamp of the segment before, 0 in the first segment.
-    pub(crate) previous_stamp: u64,
-    /// The chain of the segment before, its footer included; 0 in the first segment.
-    pub(crate) previous_chain: u32,
-}
-
-impl Opening {
-    /// Offset within the frame where [`Opening::previous_chain`] stands.
-    pub(crate) const CHAIN_AT: usize = FRAME_HEADER_BYTES + 8;
-
-    pub(crate) fn encode(&self) -> [u8; OPENING_BYTES - FRAME_HEADER_BYTES] {
-        let mut body = [0; OPENING_BYTES - FRAME_HEADER_BYTES];
-        body[0..8].copy_from_slice(&self.previous_stamp.to_le_bytes());
-        body[8..12].copy_from_slice(&self.previous_chain.to_le_bytes());
-        body
-    }
-
-    pub(crate) fn decode(header: &FrameHeader, frame: &[u8]) -> Result<Self, FrameFault> {
-        if header.kind != FrameKind::Opening || header.frame_bytes() != OPENING_BYTES || frame.len() < OPENING_BYTES {
-            return Err(FrameFault::Body("a segment must begin with an opening frame"));
-        }
-        let body = &frame[FRAME_HEADER_BYTES..];
-        Ok(Self { previous_stamp: u64_at(body, 0), previous_chain: u32_at(body, 8) })
-    }
-}
-
-/// The body of a footer frame: what the sealed segment holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Footer {
-    /// The last position in the segment or, where it has no event, before it.
-    pub(crate) last_position: Position,
-    /// Events in the segment.
-    pub(crate) event_count: u64,
-    /// Frames in the segment before the footer, the opening included.
-    pub(crate) frame_count: u32,
-    /// Offset of the first byte after the footer.
-    pub(crate) used_bytes: u32,
-    /// The chain over the headers of all frames before the footer.
-    pub(crate) chain: u32,
-}
-
-impl Footer {
-    /// Offset within the frame where [`Footer::chain`] stands.
-    pub(crate) const CHAIN_AT: usize = FRAME_HEADER_BYTES + 24;
-
-    pub(crate) fn encode(&self) -> [u8; FOOTER_BYTES - FRAME_HEADER_BYTES] {
-        let mut body = [0; FOOTER_BYTES - FRAME_HEADER_BYTES];
-        body[0..8].copy_from_slice(&self.last_position.0.to_le_bytes());
-        body[8..16].copy_from_slice(&self.event_count.to_le_bytes());
-        body[16..20].copy_from_slice(&self.frame_count.to_le_bytes());
-        body[20..24].copy_from_slice(&self.used_bytes.to_le_bytes());
-        body[24..28].copy_from_slice(&self.chain.to_le_bytes());
-        body
-    }
-
-    pub(crate) fn decode(header: &FrameHeader, frame: &[u8]) -> Result<Self, FrameFault> {
-        if header.kind != FrameKind::Footer || header.frame_bytes() != FOOTER_BYTES || frame.len() < FOOTER_BYTES {
-            return Err(FrameFault::Body("it is not a footer"));
-        }
-        let body = &frame[FRAME_HEADER_BYTES..];
-        Ok(Self {
-            last_position: Position(u64_at(body, 0)),
-            event_count: u64_at(body, 8),
-            frame_count: u32_at(body, 16),
-            used_bytes: u32_at(body, 20),
-            chain: u32_at(body, 24),
-        })
-    }
-}
-
 /// The chain one frame further: a running checksum over the headers of a segment's frames. As a header has its
 /// body's checksum in it and an opening has the chain of the segment before, it covers the log up to here. A header's
 /// own checksum is left out: a CRC over bytes and their CRC is the same for all bytes.
@@ -361,100 +287,4 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const HEADER: FrameHeader = FrameHeader {
-        kind: FrameKind::Mark,
-        body_bytes: 0,
-        event_count: 0,
-        first_position: Position(5),
-        stamp: 77,
-        run_start: 4096,
-        frame_number: 3,
-        body_crc: 0,
-    };
-
-    fn sealed(header: &FrameHeader, body: &[u8]) -> Vec<u8> {
-        let mut frame = vec![0; FRAME_HEADER_BYTES];
-        header.put(&mut frame);
-        frame.extend_from_slice(body);
-        frame.resize(FRAME_HEADER_BYTES + padded(body.len()), 0);
-        seal(&mut frame);
-        frame
-    }
-
-    #[test]
-    fn a_header_with_impossible_fields_is_named_though_its_checksum_is_right() {
-        let decode = |change: fn(&mut FrameHeader)| {
-            let mut header = HEADER;
-            change(&mut header);
-            FrameHeader::decode(&sealed(&header, b""), 77).unwrap_err()
-        };
-        assert_eq!(decode(|header| header.stamp = 78), FrameFault::Stamp);
-        let positions = FrameFault::Header("its positions are impossible");
-        assert_eq!(decode(|header| header.first_position = Position(0)), positions);
-        let beyond = decode(|header| (header.first_position, header.event_count) = (Position(u64::MAX), 1));
-        assert_eq!(beyond, positions);
-        let long = FrameFault::Header("its body is longer than a frame may be");
-        assert_eq!(decode(|header| header.body_bytes = u32::MAX), long);
-        let mut frame = sealed(&HEADER, b"");
-        frame[4] = 2;
-        seal(&mut frame);
-        assert_eq!(FrameHeader::decode(&frame, 77), Err(FrameFault::Version(2)));
-        assert_eq!(FrameHeader::decode(&[0; 48], 77), Err(FrameFault::Blank));
-        assert_eq!(FrameHeader::decode(&[0; 47], 77), Err(FrameFault::CutShort));
-    }
-
-    #[test]
-    fn the_chain_depends_on_every_header() {
-        let frames = [1, 2, 3].map(|number| sealed(&FrameHeader { frame_number: number, ..HEADER }, b""));
-        let chain = |order: [usize; 2]| order.iter().fold(0, |chain, index| chain_on(chain, &frames[*index][..48]));
-        let chains = [[0, 1], [0, 2], [1, 2], [2, 1], [1, 0]].map(chain);
-        for (index, one) in chains.iter().enumerate() {
-            assert!(!chains[..index].contains(one), "{chains:x?}");
-        }
-    }
-
-    #[test]
-    fn every_flipped_bit_of_a_frame_is_found() {
-        let body = b"a body that has to be padded";
-        let frame = sealed(&FrameHeader { body_bytes: body.len() as u32, ..HEADER }, body);
-        let check = |frame: &[u8]| FrameHeader::decode(frame, 77).and_then(|header| check_crc(&header, frame));
-        assert_eq!(check(&frame), Ok(()));
-        for bit in 0..frame.len() * 8 {
-            let mut flipped = frame.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(check(&flipped).is_err(), "bit {bit}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_a_frame_or_a_fault(bytes in vec(any::<u8>(), 0..200)) {
-            if let Ok(header) = FrameHeader::decode(&bytes, 77) {
-                let _ = check_crc(&header, &bytes);
-            }
-        }
-
-        #[test]
-        fn any_body_with_the_right_checksums_is_a_transaction_or_a_fault(
-            body in vec(any::<u8>(), 0..200), event_count in 0_u32..4, kind in 1_u8..5
-        ) {
-            let kinds = [FrameKind::Opening, FrameKind::Transaction, FrameKind::Footer, FrameKind::Mark];
-            let kind = kinds[usize::from(kind) - 1];
-            let frame = sealed(&FrameHeader { kind, body_bytes: body.len() as u32, event_count, ..HEADER }, &body);
-            let header = FrameHeader::decode(&frame, 77).unwrap();
-            prop_assert_eq!(check_crc(&header, &frame), Ok(()));
-            if Frame::check(&header, &frame).is_ok() {
-                prop_assert_eq!(Frame::checked(header, &frame, 1, 0).events().count(), event_count as usize);
-            }
-            let _ = (Opening::decode(&header, &frame), Footer::decode(&header, &frame));
-        }
-    }
-}
+mod tests;

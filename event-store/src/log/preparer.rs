@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use super::segment::{Segment, SegmentHeader, SegmentNotMade, make_segment};
 use super::{LogId, Options};
 
+/// Tries of a segment that cannot be made come at most so many times the first delay apart.
+const RETRY_FACTOR_MAX: u32 = 10;
+
 /// What the thread needs to know to make segments.
 #[derive(Debug, Clone)]
 pub(crate) struct Blueprint {
@@ -154,13 +157,16 @@ impl Drop for Preparer {
 
 fn work(shared: &Shared, blueprint: &Blueprint) {
     let retry = blueprint.options.disk_full_retry;
+    let mut failures = 0;
     let mut state = shared.state();
     loop {
         let number = match &*state {
             State::Wanted(number) => *number,
             State::Stalled { number, .. } => {
                 let number = *number;
-                let waited = shared.changed.wait_timeout_while(state, retry, |state| !matches!(state, State::Stopped));
+                let waited = shared
+                    .changed
+                    .wait_timeout_while(state, retry * failures, |state| !matches!(state, State::Stopped));
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;
                 if matches!(*state, State::Stopped) {
                     return;
@@ -180,8 +186,13 @@ fn work(shared: &Shared, blueprint: &Blueprint) {
             return;
         }
         *state = match made {
-            Ok(segment) => State::Ready(segment),
+            Ok(segment) => {
+                failures = 0;
+                State::Ready(segment)
+            }
             Err(error) => {
+                // A try takes what room there is for a moment, from others too: less often while it is of no use.
+                failures = (failures + 1).min(RETRY_FACTOR_MAX);
                 let reason = match &error {
                     SegmentNotMade::Io(error) if is_full(error) => NotReady::DiskFull(error.to_string()),
                     _ => NotReady::Stalled(error.to_string()),

@@ -90,11 +90,7 @@ impl LogReader {
     /// # Errors
     /// [`ReadError`] when the place cannot be found.
     pub fn frames_after(&self, position: Position) -> Result<Frames, ReadError> {
-        self.frames_through(position, None)
-    }
-
-    pub(crate) fn frames_through(&self, after: Position, through: Option<Position>) -> Result<Frames, ReadError> {
-        Ok(self.frames_from(self.segment_before(after)?, after, through))
+        Ok(self.frames_from(self.segment_before(position)?, position, None))
     }
 
     /// A walk from `start` over the transactions after `after`; `through` ends it, else the end of the log.
@@ -112,7 +108,7 @@ impl LogReader {
     }
 
     /// The start of the last segment that begins at or before `position`.
-    fn segment_before(&self, position: Position) -> Result<Start, ReadError> {
+    pub(crate) fn segment_before(&self, position: Position) -> Result<Start, ReadError> {
         for number in self.folder.segment_numbers()?.into_iter().rev() {
             let segment = self.folder.segment_of(number, Access::Read)?;
             let mut bytes = [0; FRAME_HEADER_BYTES];

@@ -173,3 +173,19 @@ fn waiting_for_a_command_hands_over_what_is_pending() {
     drop(sender);
     assert_eq!(writing.appender.receive(&commands, None), Received::Disconnected);
 }
+
+#[test]
+fn a_panic_in_the_writers_thread_ends_appending_instead_of_hanging() {
+    let disk = SimulatedDisk::new();
+    let opened = Log::open(Path::new(FOLDER), simulated(&disk)).unwrap();
+    let mut appender = opened.appender.start(|_: Committed<u8>| panic!("on purpose, in a test")).unwrap();
+    let mut versions = Versions::default();
+    append(&mut appender, &mut versions, 0).unwrap();
+    appender.acknowledge(1);
+    appender.flush();
+    appender.acknowledge(2);
+    appender.flush();
+    let refused = append(&mut appender, &mut versions, 1).unwrap_err();
+    assert!(refused.to_string().starts_with("the log failed: the thread that writes the log has ended"), "{refused}");
+    assert!(appender.close().is_err());
+}
