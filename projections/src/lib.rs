@@ -1,1 +1,11 @@
-//! x
+//! The read side of Bursar: read models in PostgreSQL, the worker that keeps them, and the API that queries them.
+//! Nothing here takes or decides a command, and nothing is written that the log could not rebuild.
+
+pub mod checkpoint;
+pub mod database;
+pub mod model;
+
+pub mod reset;
+pub mod write;
+
+pub use reset::reset;

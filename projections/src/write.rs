@@ -1,0 +1,117 @@
+//! Writes what was folded: one statement per table, rows and checkpoint in one transaction. Nothing is decided here.
+
+mod accounts;
+mod copy;
+mod journal;
+mod ledger;
+mod orders;
+mod payments;
+mod products;
+mod rejections;
+mod sales;
+mod transfers;
+
+use domain::ids::{OrderId, Position};
+use sqlx::postgres::PgQueryResult;
+use sqlx::{Connection, PgConnection};
+
+use crate::checkpoint;
+use crate::model::Changes;
+
+/// Why changes were not written. The transaction was rolled back, or its outcome is unknown
+/// ([`WriteError::Database`] while committing): the checkpoint tells.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The checkpoint is not where these changes begin: another worker has applied events, or the read models were
+    /// reset. Read the checkpoint and go on from there.
+    #[error("the checkpoint is no longer at position {expected}: another worker applied events, or it was reset")]
+    Fenced {
+        /// Where the checkpoint was thought to be.
+        expected: Position,
+    },
+    /// A row that an event changes is not there.
+    #[error("{missing} of the rows to change are not in table {table}: the read models lack what came before")]
+    RowMissing {
+        /// The table.
+        table: &'static str,
+        /// How many rows were not found.
+        missing: u64,
+    },
+    /// An order that was cancelled or came back is not there with its lines.
+    #[error("order {order_id} is not in the read models with its lines: they lack what came before")]
+    OrderMissing {
+        /// The order.
+        order_id: OrderId,
+    },
+    /// PostgreSQL refused, or could not be reached.
+    #[error("{doing}: {source}")]
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// What PostgreSQL or the connection said.
+        source: sqlx::Error,
+    },
+}
+
+impl WriteError {
+    fn doing(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Database { doing, source }
+    }
+
+    /// Whether the events themselves are the reason: writing them again will fail again.
+    #[must_use]
+    pub fn is_about_the_events(&self) -> bool {
+        match self {
+            Self::RowMissing { .. } | Self::OrderMissing { .. } => true,
+            Self::Fenced { .. } => false,
+            Self::Database { source, .. } => match source {
+                // 22: a value that does not fit; 23: a constraint. Everything else can heal without the events.
+                sqlx::Error::Database(error) => {
+                    error.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+                }
+                sqlx::Error::Encode(_) => true,
+                _ => false,
+            },
+        }
+    }
+}
+
+/// Applies changes to the read models and moves the checkpoint of the projection `name`, all or nothing.
+///
+/// # Errors
+/// [`WriteError`].
+pub async fn write(connection: &mut PgConnection, name: &str, changes: &Changes) -> Result<(), WriteError> {
+    let mut transaction = connection.begin().await.map_err(WriteError::doing("beginning a transaction"))?;
+    let tx = &mut *transaction;
+    checkpoint::advance(tx, name, changes).await?;
+    checkpoint::note_minutes(tx, &changes.minutes).await?;
+    let opening_balances = accounts::write(tx, &changes.accounts).await?;
+    journal::write(tx, &changes.journal, &opening_balances).await?;
+    accounts::write_holds(tx, &changes.holds).await?;
+    transfers::write(tx, &changes.transfers).await?;
+    ledger::write(tx, &changes.ledger).await?;
+    products::write(tx, &changes.products).await?;
+    orders::write(tx, changes).await?;
+    payments::write(tx, &changes.payments, &changes.payment_operations).await?;
+    rejections::write(tx, &changes.rejections).await?;
+    sales::write(tx, &changes.sales).await?;
+    transaction.commit().await.map_err(WriteError::doing("committing"))
+}
+
+/// One column of rows, to be bound as an array.
+fn column<R: Copy, T>(rows: &[R], value: impl Fn(R) -> T) -> Vec<T> {
+    rows.iter().copied().map(value).collect()
+}
+
+/// Checks that every row that was to be changed was there.
+fn all_found(table: &'static str, wanted: usize, result: &PgQueryResult) -> Result<(), WriteError> {
+    match (wanted as u64).saturating_sub(result.rows_affected()) {
+        0 => Ok(()),
+        missing => Err(WriteError::RowMissing { table, missing }),
+    }
+}
+
+/// A position or version as PostgreSQL keeps it.
+fn bigint(number: u64) -> i64 {
+    number.cast_signed()
+}
