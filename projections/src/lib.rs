@@ -3,9 +3,12 @@
 
 pub mod checkpoint;
 pub mod database;
+pub mod feed;
+mod metrics;
 pub mod model;
 
 pub mod reset;
+pub mod worker;
 pub mod write;
 
 pub use reset::reset;

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod applying;
+mod log_feed;
 mod support;
+mod working;
 
 // What the tests of the domain ask with, and the states they ask: the events here are made by the same rules.
 #[allow(dead_code, unreachable_pub)]

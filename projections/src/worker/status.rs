@@ -1,0 +1,174 @@
+//! What the worker tells about itself.
+
+use std::time::Duration;
+
+use domain::ids::Position;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::feed::Undecodable;
+use crate::model::Gap;
+
+/// Where the worker is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The last position that was applied.
+    pub position: Position,
+    /// What it is doing.
+    pub state: State,
+}
+
+/// What the worker is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Nothing was reached yet.
+    Starting,
+    /// Applying events, or waiting for some.
+    Running,
+    /// Something failed; it will be tried again.
+    Waiting {
+        /// What failed.
+        error: String,
+    },
+    /// Nothing is applied any more, until somebody has looked.
+    Stopped(StopReason),
+}
+
+impl State {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Waiting { .. } => "waiting",
+            Self::Stopped(_) => "stopped",
+        }
+    }
+
+    /// What went wrong, where something did.
+    #[must_use]
+    pub fn error(&self) -> Option<String> {
+        match self {
+            Self::Starting | Self::Running => None,
+            Self::Waiting { error } => Some(error.clone()),
+            Self::Stopped(reason) => Some(reason.to_string()),
+        }
+    }
+}
+
+/// Why the worker applies nothing any more.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StopReason {
+    /// The feed left events out.
+    #[error(transparent)]
+    Gap(#[from] Gap),
+    /// The feed has an event that this program cannot read.
+    #[error("{0}. Run the version of Bursar that wrote it, or a newer one")]
+    Undecodable(#[from] Undecodable),
+    /// An event does not fit into the read models.
+    #[error(
+        "the event at position {position}, of type {event_type:?}, cannot be applied: {error}. Everything before it \
+         was. If the read models were changed by hand, empty them and fill them again; else this is a fault of Bursar"
+    )]
+    Unappliable {
+        /// Its place in the log.
+        position: Position,
+        /// Its type.
+        event_type: &'static str,
+        /// What PostgreSQL said.
+        error: String,
+    },
+    /// The read models were filled from another log.
+    #[error(
+        "the read models were filled from log {filled_from}, this is log {log_id}. Use another schema, or empty this \
+         one and fill it again"
+    )]
+    OtherLog {
+        /// The log they were filled from.
+        filled_from: String,
+        /// The log at hand.
+        log_id: String,
+    },
+    /// The read models have seen more than the log has.
+    #[error("{0}")]
+    Ahead(String),
+    /// Folding events failed.
+    #[error("the events after position {after} could not be folded, which is a fault of Bursar: {error}")]
+    Fold {
+        /// The last position that was applied or is being written.
+        after: Position,
+        /// What happened.
+        error: String,
+    },
+}
+
+/// Looks at a worker. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Monitor {
+    status: watch::Receiver<Status>,
+    head: watch::Receiver<Position>,
+}
+
+impl Monitor {
+    /// Where the worker is.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// Where the log is.
+    #[must_use]
+    pub fn head(&self) -> Position {
+        *self.head.borrow()
+    }
+
+    /// How many events the read models are behind the log.
+    #[must_use]
+    pub fn lag_events(&self) -> u64 {
+        self.head().0.saturating_sub(self.status.borrow().position.0)
+    }
+
+    /// Waits until the worker's state or position fits, or `wait_max` has passed, and says which.
+    pub async fn wait_until(&mut self, wait_max: Duration, fits: impl FnMut(&Status) -> bool) -> bool {
+        self.wait_until_deadline(Instant::now() + wait_max, fits).await
+    }
+
+    /// [`Monitor::wait_until`] with a moment instead of a duration.
+    pub async fn wait_until_deadline(&mut self, deadline: Instant, fits: impl FnMut(&Status) -> bool) -> bool {
+        let waited = tokio::time::timeout_at(deadline, self.status.wait_for(fits)).await;
+        waited.is_ok_and(|found| found.is_ok())
+    }
+}
+
+/// Tells about the worker.
+#[derive(Debug)]
+pub(super) struct Reporter {
+    status: watch::Sender<Status>,
+    head: watch::Receiver<Position>,
+}
+
+impl Reporter {
+    pub(super) fn new(head: watch::Receiver<Position>) -> (Self, Monitor) {
+        let (status, seen) = watch::channel(Status { position: Position::START, state: State::Starting });
+        (Self { status, head: head.clone() }, Monitor { status: seen, head })
+    }
+
+    pub(super) fn head(&self) -> Position {
+        *self.head.borrow()
+    }
+
+    pub(super) fn position(&self, position: Position) {
+        self.status.send_modify(|status| status.position = position);
+        crate::metrics::at(position, self.head());
+    }
+
+    pub(super) fn state(&self, state: State) {
+        self.status.send_if_modified(|status| {
+            let changed = status.state != state;
+            status.state = state;
+            changed
+        });
+        crate::metrics::at(self.status.borrow().position, self.head());
+    }
+}

@@ -1,0 +1,99 @@
+//! A feed of events in memory, which grows, fails and leaves out what a test wants.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use domain::event::RecordedEvent;
+use domain::ids::Position;
+use projections::feed::{Batch, BatchLimits, Feed, FeedError, Undecodable};
+use tokio::sync::watch;
+
+/// The other end of a [`MemoryFeed`].
+#[derive(Clone)]
+pub(crate) struct Source {
+    shared: Arc<Mutex<Shared>>,
+    head: watch::Sender<Position>,
+}
+
+#[derive(Default)]
+struct Shared {
+    events: Vec<RecordedEvent>,
+    failures: VecDeque<FeedError>,
+    undecodable: Option<Undecodable>,
+}
+
+impl Source {
+    pub(crate) fn new(events: &[RecordedEvent]) -> Self {
+        let source = Self { shared: Arc::default(), head: watch::Sender::new(Position::START) };
+        source.append(events);
+        source
+    }
+
+    pub(crate) fn append(&self, events: &[RecordedEvent]) {
+        self.shared.lock().unwrap().events.extend_from_slice(events);
+        if let Some(last) = events.last() {
+            self.head.send_replace(last.position);
+        }
+    }
+
+    /// Makes the next read fail.
+    pub(crate) fn fail(&self, error: FeedError) {
+        self.shared.lock().unwrap().failures.push_back(error);
+    }
+
+    /// Puts something at the end that cannot be read.
+    pub(crate) fn end_in(&self, undecodable: Undecodable) {
+        let position = undecodable.position;
+        self.shared.lock().unwrap().undecodable = Some(undecodable);
+        self.head.send_replace(position);
+    }
+
+    pub(crate) fn feed(&self) -> MemoryFeed {
+        let log_id = "00112233445566778899aabbccddeeff".into();
+        MemoryFeed { source: self.clone(), head: self.head.subscribe(), log_id }
+    }
+
+    /// How many events there are.
+    pub(crate) fn len(&self) -> usize {
+        self.shared.lock().unwrap().events.len()
+    }
+}
+
+pub(crate) struct MemoryFeed {
+    source: Source,
+    head: watch::Receiver<Position>,
+    log_id: String,
+}
+
+impl MemoryFeed {
+    pub(crate) fn of_log(self, log_id: &str) -> Self {
+        Self { log_id: log_id.to_owned(), ..self }
+    }
+}
+
+impl Feed for MemoryFeed {
+    fn log_id(&self) -> String {
+        self.log_id.clone()
+    }
+
+    fn head(&self) -> watch::Receiver<Position> {
+        self.head.clone()
+    }
+
+    async fn next_batch(&mut self, after: Position, limits: BatchLimits) -> Result<Batch, FeedError> {
+        let head = *self.head.borrow();
+        if after > head {
+            return Err(FeedError::Ahead { after, head });
+        }
+        self.head.wait_for(|head| *head > after).await.map_err(|_| FeedError::Closed)?;
+        let mut shared = self.source.shared.lock().unwrap();
+        if let Some(error) = shared.failures.pop_front() {
+            return Err(error);
+        }
+        let following = shared.events.iter().filter(|event| event.position > after);
+        let events: Vec<_> = following.take(limits.events_max).cloned().collect();
+        let at_the_end = events.last().map(|event| event.position) == shared.events.last().map(|event| event.position);
+        let undecodable = shared.undecodable.clone().filter(|_| at_the_end || events.is_empty());
+        Ok(Batch { events, undecodable })
+    }
+}
