@@ -3,9 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod ask;
-mod facts;
+
 mod forks;
 mod golden;
+mod model;
+mod properties;
+mod random;
 mod rules;
 mod tell;
+mod total;
+mod trial;
 mod world;

@@ -84,6 +84,11 @@ impl World {
         self.run(&[request.into()])
     }
 
+    /// The version of a stream's last event.
+    pub(crate) fn version(&self, stream: &StreamId) -> Option<Version> {
+        self.streams.get(stream).map(|events| Version(events.len() as u64 - 1))
+    }
+
     fn adopt(&mut self, mut draft: Draft) {
         adopt(&mut self.accounts, &mut draft.accounts);
         adopt(&mut self.products, &mut draft.products);

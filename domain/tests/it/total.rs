@@ -1,9 +1,11 @@
-//! An event is a fact: `evolve` takes any event in any state, even one that no decision would ever have made.
+//! `decide` and `evolve` are total: any command is answered in any state, and any event is taken in any state, even one
+//! that no decision would ever have made.
 
 use domain::account::Account;
-use domain::aggregate::Aggregate;
+use domain::aggregate::{Aggregate, Context};
+use domain::command::Command;
 use domain::event::Event;
-use domain::money::AMOUNT_MAX;
+use domain::money::{AMOUNT_MAX, Amount};
 use domain::order::Order;
 use domain::payment::Payment;
 use domain::product::Product;
@@ -13,6 +15,8 @@ use proptest::sample::{Index, select};
 use serde_json::Value;
 
 use crate::golden::{decode, each_example};
+use crate::random::any_command;
+use crate::world::now;
 
 /// Every golden example, to be filled with other figures.
 fn templates() -> Vec<(String, Value)> {
@@ -77,6 +81,40 @@ proptest! {
             let Ok(event) = decode(event_type, 1, &body.to_string()) else { continue };
             states.evolve(&event);
             states.read();
+        }
+    }
+}
+
+/// Decides on one aggregate alone, whatever its neighbours would say.
+fn decide_alone(states: &mut States, command: &Command) {
+    fn step<A: Aggregate>(state: &mut Option<A>, id: &A::Id, command: &A::Command) {
+        let context = Context { recorded_at: now(), effective_at: None };
+        for event in A::decide(id, state.as_ref(), command, &context).unwrap_or_default() {
+            A::evolve(state, &event);
+        }
+    }
+    match command {
+        Command::Account(id, command) => step(&mut states.account, id, command),
+        Command::Product(id, command) => step(&mut states.product, id, command),
+        Command::Order(id, command) => step(&mut states.order, id, command),
+        Command::Payment(id, command) => step(&mut states.payment, id, command),
+        Command::ReverseTransfer { .. } => {}
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_command_in_any_state_makes_decide_panic(commands in vec(any_command(), 1..300)) {
+        let mut states = States::default();
+        for command in &commands {
+            decide_alone(&mut states, command);
+            states.read();
+            if let Some(account) = &states.account {
+                prop_assert!(account.held >= Amount::ZERO && account.held <= account.balance, "{account:?}");
+            }
+            if let Some(product) = &states.product {
+                prop_assert!(0 <= product.reserved && product.reserved <= product.on_hand, "{product:?}");
+            }
         }
     }
 }
