@@ -2,3 +2,4 @@
 //! No SQL and no read models: nothing here looks at a PostgreSQL row.
 
 pub mod engine;
+pub mod http;

@@ -1,0 +1,84 @@
+//! The HTTP surface of commands: reads requests, hands commands to the engine, writes answers. No rules and no state:
+//! what is refused, the domain refuses; what is remembered, the engine remembers.
+
+mod accounts;
+mod answer;
+mod batch;
+mod catalogue;
+mod definition;
+mod document;
+mod explain;
+mod field;
+mod fingerprint;
+mod generated_id;
+mod head;
+mod idempotency_key;
+mod json;
+mod orders;
+mod payments;
+mod principal;
+mod problem;
+mod products;
+mod read;
+mod router;
+mod single;
+mod transfers;
+
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+
+use crate::engine::{Engine, Outcome, Submission, Unavailable};
+
+pub use router::router;
+
+/// Takes commands up. The engine does; a test can stand in for one that is full, stopping or failing.
+pub trait Commands: Clone + Send + Sync + 'static {
+    /// Hands commands in, and gives what became of each, in order, once that is durable. Nothing is handed in before
+    /// the future is polled; with the first poll all of it is.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when nothing was taken up, or when nobody knows what became of it.
+    fn submit(&self, submission: Submission) -> impl Future<Output = Result<Vec<Outcome>, Unavailable>> + Send;
+}
+
+impl Commands for Engine {
+    fn submit(&self, submission: Submission) -> impl Future<Output = Result<Vec<Outcome>, Unavailable>> + Send {
+        Engine::submit(self, submission)
+    }
+}
+
+/// Bounds of what one request can be.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The largest body of a single command, in bytes; the longest line of a batch too.
+    pub body_bytes_max: usize,
+    /// The largest body of a batch, in bytes.
+    pub batch_bytes_max: usize,
+    /// How many commands of an independent batch are handed to the engine at once, at most.
+    pub batch_chunk_commands: usize,
+    /// How many such chunks of one batch wait for their answer at once, at most.
+    pub batch_chunks_in_flight: usize,
+    /// How many bytes of answers of one batch wait for the client to read them, at most; the batch waits then.
+    pub batch_answer_bytes_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 1 << 20,
+            batch_bytes_max: 64 << 20,
+            batch_chunk_commands: 1_000,
+            batch_chunks_in_flight: 8,
+            batch_answer_bytes_max: 16 << 20,
+        }
+    }
+}
+
+/// What every handler has.
+#[derive(Debug, Clone)]
+struct Surface<C> {
+    commands: C,
+    options: std::sync::Arc<Options>,
+}

@@ -1,0 +1,195 @@
+//! A batch whose commands stand for themselves: they are handed to the engine in chunks as they arrive, and each
+//! line's answer goes out, in order, as soon as it is durable. Memory is bounded whatever the size of the batch: by the
+//! chunks in flight and by the answers that the client has not read.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::response::Response;
+use futures::FutureExt;
+use http_problem::Problem;
+
+use super::incoming::{Arrival, Incoming};
+use super::line::{self, Slot};
+use super::outlet::{Gone, Outlet, outlet};
+use super::{Batch, batch_empty, lines_response};
+use crate::engine::{Mode, Outcome, Request, Submission, Unavailable};
+use crate::http::{Commands, Options, Surface, problem};
+
+/// Takes the batch: answers at once with a body that is written while the batch is read.
+pub(super) async fn take<C: Commands>(
+    surface: Surface<C>,
+    batch: Batch,
+    mut incoming: Incoming,
+) -> Result<Response, Problem> {
+    let mut first = Arrival::More;
+    while first == Arrival::More && !incoming.has_begun() {
+        first = incoming.arrive().await;
+    }
+    if first == Arrival::End {
+        return Err(batch_empty());
+    }
+    let Surface { commands, options } = surface;
+    let (outlet, body) = outlet(options.batch_answer_bytes_max);
+    let run = async move {
+        let mut run = Run {
+            commands: &commands,
+            options,
+            batch,
+            outlet,
+            gathering: Chunk::default(),
+            waiting: VecDeque::new(),
+            answered: 0,
+            scratch: Vec::new(),
+        };
+        // Who has gone away needs no answers; what was handed in is decided all the same.
+        let (Ok(()) | Err(Gone)) = run.go(first, incoming).await;
+    };
+    // A task of its own, so that reading goes on while the client is slow to read.
+    tokio::spawn(run);
+    Ok(lines_response(body))
+}
+
+/// Lines that are handed in together.
+#[derive(Debug, Default)]
+struct Chunk {
+    slots: Vec<Slot>,
+    requests: Vec<Request>,
+}
+
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<Vec<Outcome>, Unavailable>> + Send + 'a>>;
+
+/// A chunk that the engine has.
+struct Waiting<'a> {
+    slots: Vec<Slot>,
+    /// `None` where no line of the chunk could be read.
+    answer: Option<Answer<'a>>,
+}
+
+struct Run<'a, C> {
+    commands: &'a C,
+    options: Arc<Options>,
+    batch: Batch,
+    outlet: Outlet,
+    gathering: Chunk,
+    /// The chunks that the engine has, the oldest first.
+    waiting: VecDeque<Waiting<'a>>,
+    /// How many lines were answered.
+    answered: u64,
+    scratch: Vec<u8>,
+}
+
+impl<C: Commands> Run<'_, C> {
+    async fn go(&mut self, first: Arrival, mut incoming: Incoming) -> Result<(), Gone> {
+        let mut arrival = first;
+        loop {
+            self.gather(&mut incoming).await?;
+            if arrival != Arrival::More {
+                break;
+            }
+            arrival = match incoming.arrive().now_or_never() {
+                Some(arrival) => arrival,
+                None => {
+                    // Nothing more is here yet, and what is here must not wait for it.
+                    self.hand_in().await?;
+                    self.arrive_or_answer(&mut incoming).await?
+                }
+            };
+        }
+        self.hand_in().await?;
+        while !self.waiting.is_empty() {
+            self.answer_oldest().await?;
+        }
+        if arrival == Arrival::TooLarge {
+            let mut out = Vec::new();
+            line::write_problem(&mut out, self.answered, incoming.line(), &incoming.too_large());
+            self.outlet.put(out).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until more arrives, and sends answers out in the meantime.
+    async fn arrive_or_answer(&mut self, incoming: &mut Incoming) -> Result<Arrival, Gone> {
+        while let Some(Waiting { answer, .. }) = self.waiting.front_mut() {
+            let outcomes = match answer {
+                None => None,
+                Some(answer) => tokio::select! {
+                    arrival = incoming.arrive() => return Ok(arrival),
+                    outcomes = answer => Some(outcomes),
+                },
+            };
+            self.write_oldest(outcomes).await?;
+        }
+        Ok(incoming.arrive().await)
+    }
+
+    /// Reads what has arrived, and hands in every chunk that is full.
+    async fn gather(&mut self, incoming: &mut Incoming) -> Result<(), Gone> {
+        let line_bytes_max = incoming.line_bytes_max();
+        while let Some(piece) = incoming.next_piece() {
+            let (slot, request) = line::read(piece, &self.batch, line_bytes_max, &mut self.scratch);
+            self.gathering.slots.push(slot);
+            self.gathering.requests.extend(request);
+            if self.gathering.slots.len() >= self.options.batch_chunk_commands {
+                self.hand_in().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the gathered lines in, once there is room for another chunk in flight.
+    async fn hand_in(&mut self) -> Result<(), Gone> {
+        if self.gathering.slots.is_empty() {
+            return Ok(());
+        }
+        while self.waiting.len() >= self.options.batch_chunks_in_flight.max(1) {
+            self.answer_oldest().await?;
+        }
+        let Chunk { slots, requests } = std::mem::take(&mut self.gathering);
+        let answer = (!requests.is_empty()).then(|| {
+            let submission = Submission { requests, mode: Mode::Independent, dry_run: self.batch.dry_run };
+            let mut answer: Answer<'_> = Box::pin(self.commands.submit(submission));
+            // The first poll hands the commands in: chunks are decided in the order of the batch.
+            match answer.as_mut().now_or_never() {
+                Some(outcomes) => Box::pin(std::future::ready(outcomes)),
+                None => answer,
+            }
+        });
+        self.waiting.push_back(Waiting { slots, answer });
+        Ok(())
+    }
+
+    async fn answer_oldest(&mut self) -> Result<(), Gone> {
+        let outcomes = match self.waiting.front_mut() {
+            Some(Waiting { answer: Some(answer), .. }) => Some(answer.await),
+            _ => None,
+        };
+        self.write_oldest(outcomes).await
+    }
+
+    /// Writes the answers of the oldest chunk, whose commands have these outcomes.
+    async fn write_oldest(&mut self, outcomes: Option<Result<Vec<Outcome>, Unavailable>>) -> Result<(), Gone> {
+        let Some(Waiting { slots, .. }) = self.waiting.pop_front() else { return Ok(()) };
+        let mut out = Vec::with_capacity(slots.len() * 400);
+        let (outcomes, unavailable) = match outcomes {
+            Some(Ok(outcomes)) => (outcomes, None),
+            Some(Err(why)) => (Vec::new(), Some(problem::unavailable(&why))),
+            None => (Vec::new(), None),
+        };
+        let mut outcomes = outcomes.iter();
+        for Slot { line, read } in slots {
+            let index = self.answered;
+            self.answered += 1;
+            match (read, &unavailable) {
+                (Err(problem), _) => line::write_problem(&mut out, index, line, &problem),
+                (Ok(_), Some(problem)) => line::write_problem(&mut out, index, line, problem),
+                (Ok(asked_of), None) => {
+                    let outcome = outcomes.next().expect("the engine gives an outcome for every command");
+                    line::write(&mut out, index, line, outcome, asked_of);
+                }
+            }
+        }
+        self.outlet.put(out).await
+    }
+}

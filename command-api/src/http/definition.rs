@@ -1,0 +1,177 @@
+//! The definition of a command as clients write it: one for the route that takes it and for the line of a batch.
+//! What the command means is the domain's; each aggregate's commands are defined in a file of their own.
+
+use domain::command::Command;
+use domain::ids::Version;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::explain::{Faults, Member};
+use super::field::EffectiveAt;
+use super::idempotency_key::IdempotencyKey;
+
+/// Where a field's value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// From the path; in a batch, where there is none, from the line.
+    Path,
+    /// From the body, which must have it.
+    Required,
+    /// From the body, which may leave it out.
+    Optional,
+    /// From the body, or made here.
+    Generated,
+}
+
+/// A field of a command.
+pub(super) struct Field {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    pub(super) presence: Presence,
+    pub(super) expected: &'static str,
+    pub(super) schema: fn() -> Value,
+    pub(super) example: fn() -> Value,
+    pub(super) explain: fn(&Value, &str, &mut Faults),
+}
+
+impl Field {
+    pub(super) fn member(&self, required: bool) -> Member {
+        Member::new(self.name, required, self.expected, self.explain)
+    }
+}
+
+/// What every command may bring besides its own fields.
+pub(super) struct Envelope<'a> {
+    /// The idempotency key, which a line of a batch has and a body has not.
+    pub(super) key: &'a mut Option<IdempotencyKey>,
+    /// Whether the type is named, which a line of a batch does and a body does not.
+    pub(super) type_is_named: bool,
+    pub(super) expected_version: &'a mut Option<Version>,
+    pub(super) effective_at: Option<EffectiveAt>,
+}
+
+/// A command as clients write it. Every field can be absent, so that one pass tells what is missing. Its JSON, in the
+/// order of the definition and without what is absent, is the canonical form that fingerprints are taken of: the order
+/// and the names of fields must not change.
+pub(super) trait Wire: DeserializeOwned + Serialize + Send + 'static {
+    /// The command's type.
+    const TYPE: &'static str;
+    /// What it does, in a sentence.
+    const ABOUT: &'static str;
+    /// Its own fields.
+    const FIELDS: &'static [Field];
+    /// Whether it can be asked at a version: not where it concerns two streams.
+    const VERSIONED: bool;
+
+    /// What it brings besides its own fields.
+    fn envelope(&mut self) -> Envelope<'_>;
+
+    /// Takes the values of the path, in order. Gives `false` when one is not right or contradicts the body.
+    fn bind(&mut self, path: &[&str]) -> bool;
+
+    /// The command itself, with ids made where they were left out; `None` when something is missing.
+    fn command(self) -> Option<Command>;
+}
+
+/// Defines commands: `Name = "type" { field: Type, presence; … } => the domain's command;`. The presence of a field is
+/// `path`, `required`, `optional` or `generated("prefix_")`; `= "…"` after its type is its example.
+/// `, unversioned` after the command's type says that it takes no expected version.
+macro_rules! commands {
+    ($(
+        $(#[doc = $about:literal])*
+        $name:ident = $type_name:literal $(, $unversioned:ident)? {
+            $(
+                $(#[doc = $field_about:literal])*
+                $field:ident: $type:ty $(= $example:literal)?, $presence:ident $(($prefix:literal))?;
+            )*
+        } => $command:expr;
+    )*) => {$(
+        $(#[doc = $about])*
+        #[derive(Debug, serde::Serialize, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(in crate::http) struct $name {
+            #[serde(rename = "type", skip_serializing)]
+            command_type: Option<serde::de::IgnoredAny>,
+            #[serde(skip_serializing)]
+            key: Option<$crate::http::idempotency_key::IdempotencyKey>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            expected_version: Option<domain::ids::Version>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            effective_at: Option<$crate::http::field::EffectiveAt>,
+            $(
+                #[serde(
+                    default,
+                    deserialize_with = "crate::http::field::optional",
+                    skip_serializing_if = "Option::is_none"
+                )]
+                $field: Option<$type>,
+            )*
+        }
+
+        impl $crate::http::definition::Wire for $name {
+            const TYPE: &'static str = $type_name;
+            const ABOUT: &'static str = concat!($($about),*).trim_ascii();
+            const FIELDS: &'static [$crate::http::definition::Field] = &[$($crate::http::definition::Field {
+                name: stringify!($field),
+                about: concat!($($field_about),*).trim_ascii(),
+                presence: $crate::http::definition::commands!(@presence $presence),
+                expected: <$type as $crate::http::field::FieldType>::EXPECTED,
+                schema: <$type as $crate::http::field::FieldType>::schema,
+                example: $crate::http::definition::commands!(@example $type $(= $example)?),
+                explain: <$type as $crate::http::field::FieldType>::explain,
+            }),*];
+            const VERSIONED: bool = $crate::http::definition::commands!(@versioned $($unversioned)?);
+
+            fn envelope(&mut self) -> $crate::http::definition::Envelope<'_> {
+                $crate::http::definition::Envelope {
+                    key: &mut self.key,
+                    type_is_named: self.command_type.is_some(),
+                    expected_version: &mut self.expected_version,
+                    effective_at: self.effective_at,
+                }
+            }
+
+            fn bind(&mut self, path: &[&str]) -> bool {
+                let mut path = path.iter();
+                $($crate::http::definition::commands!(@bind $presence self.$field, path);)*
+                path.next().is_none()
+            }
+
+            fn command(self) -> Option<domain::command::Command> {
+                let Self { $($field,)* .. } = self;
+                $(let $field = $crate::http::definition::commands!(@take $presence $field $($prefix)?);)*
+                Some($command)
+            }
+        }
+    )*};
+
+    (@versioned) => { true };
+    (@versioned unversioned) => { false };
+
+    (@presence path) => { $crate::http::definition::Presence::Path };
+    (@presence required) => { $crate::http::definition::Presence::Required };
+    (@presence optional) => { $crate::http::definition::Presence::Optional };
+    (@presence generated) => { $crate::http::definition::Presence::Generated };
+
+    (@example $type:ty = $example:literal) => { || serde_json::json!($example) };
+    (@example $type:ty) => { <$type as $crate::http::field::FieldType>::example };
+
+    (@bind path $slot:expr, $path:ident) => {
+        if let Some(text) = $path.next() {
+            match text.parse() {
+                Ok(id) if $slot.as_ref().is_none_or(|given| *given == id) => $slot = Some(id),
+                _ => return false,
+            }
+        }
+    };
+    (@bind $presence:ident $slot:expr, $path:ident) => {};
+
+    (@take path $field:ident) => { $field? };
+    (@take required $field:ident) => { $field? };
+    (@take optional $field:ident) => { $field };
+    (@take generated $field:ident $prefix:literal) => {
+        $field.unwrap_or_else(|| $crate::http::generated_id::generated_id($prefix))
+    };
+}
+pub(super) use commands;
