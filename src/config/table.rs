@@ -53,7 +53,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     value("header_read_timeout_ms", "MS", "30000", "How long a client may take to send the head of a request"),
     value("request_timeout_ms", "MS", "30000", "How long a request may take until its answer begins"),
     value("stop_timeout_ms", "MS", "20000", "How long a stop waits for requests on their way before it cuts them off"),
-    value("view_lag_ms_max", "MS", "10000", "How far the read models may be behind while the server counts as ready"),
+    value(
+        "view_lag_events_max",
+        "COUNT",
+        "100000",
+        "How many events the read models may be behind while the server is ready",
+    ),
     value("log_format", "text|json", "text", "How log lines are written to standard error"),
     value("log_filter", "FILTER", "info", "Which log lines are written: a level, or target=level pairs with commas"),
 ];
