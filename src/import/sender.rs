@@ -61,10 +61,14 @@ struct Line {
     #[serde(default)]
     position: Option<u64>,
     #[serde(default)]
+    problem: Option<Problem>,
+}
+
+/// Why something was not done.
+#[derive(Debug, Deserialize)]
+struct Problem {
     code: String,
-    #[serde(default)]
     detail: String,
-    #[serde(default)]
     retryable: bool,
 }
 
@@ -144,7 +148,7 @@ impl Sender {
         if status.is_success() {
             return Ok(text);
         }
-        let detail = serde_json::from_str::<Line>(&text).map_or(text, |problem| problem.detail);
+        let detail = serde_json::from_str::<Problem>(&text).map_or(text, |problem| problem.detail);
         Err(match status {
             StatusCode::TOO_MANY_REQUESTS
             | StatusCode::BAD_GATEWAY
@@ -166,13 +170,13 @@ fn read_answers(url: &str, text: &str, commands: usize) -> Result<Vec<Answer>, A
         if line.index != answers.len() {
             return Err(strange(format!("the answer to command {} instead of {}", line.index, answers.len())));
         }
-        answers.push(match (line.status, line.position) {
-            (200 | 201, Some(position)) => Answer::Accepted { replayed: line.replayed, position },
-            (200 | 201, None) => return Err(strange(format!("an accepted command without a position: {text}"))),
-            (status, _) if line.retryable => {
-                return Err(Attempt::Again { reason: format!("{status}: {}", line.detail), after: None });
+        answers.push(match (line.position, line.problem) {
+            (Some(position), None) => Answer::Accepted { replayed: line.replayed, position },
+            (_, Some(problem)) if problem.retryable => {
+                return Err(Attempt::Again { reason: format!("{}: {}", line.status, problem.detail), after: None });
             }
-            _ => Answer::Refused { code: line.code, detail: line.detail },
+            (_, Some(Problem { code, detail, .. })) => Answer::Refused { code, detail },
+            (None, None) => return Err(strange(format!("neither a position nor a problem: {text}"))),
         });
     }
     if answers.len() == commands {
@@ -207,7 +211,7 @@ mod tests {
             "\n",
             r#"{"index":1,"status":200,"position":3,"replayed":true}"#,
             "\n",
-            r#"{"index":2,"status":422,"code":"insufficient_funds","detail":"too little","retryable":false}"#,
+            r#"{"index":2,"line":3,"status":422,"problem":{"code":"insufficient_funds","detail":"too little","retryable":false}}"#,
             "\n",
         );
         let refused = Answer::Refused { code: "insufficient_funds".to_owned(), detail: "too little".to_owned() };
@@ -222,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_line_that_may_succeed_later_is_tried_again_with_its_batch() {
-        let text = r#"{"index":0,"status":503,"code":"queue_full","detail":"full","retryable":true}"#;
+        let text = r#"{"index":0,"status":503,"problem":{"code":"queue_full","detail":"full","retryable":true}}"#;
         assert_eq!(read(text, 1), Err("again: 503: full".to_owned()));
     }
 
