@@ -248,6 +248,16 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_has_every_setting_with_its_default() {
+        let documentation = include_str!("../../docs/configuration.md");
+        for Setting { name, default, .. } in SETTINGS {
+            let default = default.unwrap_or("none, required");
+            let rows = [format!("| `{name}` | {default} | "), format!("| `{name}` | `{default}` | ")];
+            assert!(rows.iter().any(|row| documentation.contains(row)), "{name} with {default}");
+        }
+    }
+
+    #[test]
     fn a_password_is_never_shown() {
         let cases = [
             ("postgres://bursar:s3cret@127.0.0.1:5432/b", "postgres://bursar:(hidden)@127.0.0.1:5432/b"),
