@@ -1,17 +1,17 @@
 //! The configuration: read once, here, into typed structs per concern. Where a setting comes from is decided in
 //! `config/resolve.rs` (flag, then environment, then file, then default); what settings there are, in `config/table.rs`.
 
-pub(crate) mod database;
 pub(crate) mod health;
 pub(crate) mod http;
+pub(crate) mod read_side;
 pub(crate) mod resolve;
 pub(crate) mod table;
 pub(crate) mod telemetry;
 pub(crate) mod write_side;
 
-use self::database::Database;
 use self::health::Health;
 use self::http::Http;
+use self::read_side::ReadSide;
 use self::resolve::{Resolved, SettingError};
 use self::telemetry::Telemetry;
 use self::write_side::WriteSide;
@@ -22,7 +22,7 @@ pub(crate) struct Configuration {
     /// The log and the engine.
     pub write_side: WriteSide,
     /// The read models.
-    pub database: Database,
+    pub read_side: ReadSide,
     /// The HTTP surface.
     pub http: Http,
     /// When the server counts as ready.
@@ -39,7 +39,7 @@ impl Configuration {
     pub(crate) fn read(settings: &Resolved) -> Result<Self, SettingError> {
         Ok(Self {
             write_side: WriteSide::read(settings)?,
-            database: Database::read(settings)?,
+            read_side: ReadSide::read(settings)?,
             http: Http::read(settings)?,
             health: Health::read(settings)?,
             telemetry: Telemetry::read(settings)?,

@@ -19,6 +19,8 @@ use event_store::log::recovery::OpenError;
 use event_store::log::writer::LogFailed;
 use event_store::log::{self, Log};
 use metrics_exporter_prometheus::BuildError;
+use projections::feed::LogFeed;
+use projections::worker::{Worker, WorkerOptions};
 
 use self::listener::ListenError;
 use self::signals::StopSignals;
@@ -73,7 +75,9 @@ pub(crate) async fn serve(configuration: Configuration) -> Result<(), ServeError
     let engine = running.engine.clone();
     let upkeep = prometheus::upkeep(metrics.clone());
     let watch = watch::room(engine.log().clone());
-    let app = routes::all(&configuration, engine.clone(), metrics);
+    let feed = LogFeed::new(engine.log().clone());
+    let views = Worker::start(configuration.read_side.database.clone(), feed, WorkerOptions::default());
+    let app = routes::all(&configuration, engine.clone(), views.monitor(), metrics);
     if let Ok(address) = listener.local_addr() {
         tracing::info!("answering on http://{address}");
     }
@@ -103,7 +107,9 @@ pub(crate) async fn serve(configuration: Configuration) -> Result<(), ServeError
     if cut_off > 0 {
         tracing::warn!(connections = cut_off, "connections were cut off");
     }
-    close(running).await?;
+    // Rows that were not written yet are written after the next start.
+    let (closed, ()) = tokio::join!(close(running), views.stop());
+    closed?;
     upkeep.abort();
     watch.abort();
     tracing::info!("stopped");

@@ -19,6 +19,10 @@ pub(crate) struct Http {
     pub header_read_timeout: Duration,
     /// How long a request may take until its answer begins.
     pub request_timeout: Duration,
+    /// The largest body of one command, in bytes.
+    pub body_bytes_max: usize,
+    /// The largest body of a batch, in bytes.
+    pub batch_bytes_max: usize,
     /// How long a stop waits for requests on their way.
     pub stop_timeout: Duration,
 }
@@ -31,6 +35,8 @@ impl Http {
             connections_max: settings.get::<NonZeroUsize>("connections_max")?.get(),
             header_read_timeout: settings.milliseconds("header_read_timeout_ms")?,
             request_timeout: settings.milliseconds("request_timeout_ms")?,
+            body_bytes_max: settings.get::<NonZeroUsize>("body_bytes_max")?.get(),
+            batch_bytes_max: settings.get::<NonZeroUsize>("batch_bytes_max")?.get(),
             stop_timeout: settings.milliseconds("stop_timeout_ms")?,
         })
     }

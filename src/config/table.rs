@@ -41,8 +41,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         default: None,
         help: "The PostgreSQL database of the read models: postgres://USER:PASSWORD@HOST:PORT/DATABASE",
     },
-    value("database_schema", "NAME", "bursar", "The schema of the read models in that database; made where there is none"),
-    value("query_connections_max", "COUNT", "16", "Connections to PostgreSQL for queries, besides the one that fills it"),
+    value(
+        "database_schema",
+        "NAME",
+        "bursar",
+        "The schema of the read models in that database; made where there is none",
+    ),
+    value(
+        "query_connections_max",
+        "COUNT",
+        "16",
+        "Connections to PostgreSQL for queries, besides the one that fills it",
+    ),
     Setting {
         name: "allow_unauthenticated",
         kind: Kind::Switch,
@@ -56,7 +66,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     value("request_timeout_ms", "MS", "30000", "How long a request may take until its answer begins"),
     value("body_bytes_max", "BYTES", "1048576", "The largest body of one command, and the longest line of a batch"),
     value("batch_bytes_max", "BYTES", "67108864", "The largest body of a batch of commands"),
-    value("stop_timeout_ms", "MS", "20000", "How long a stop waits for requests on their way before it cuts them off"),
+    value("stop_timeout_ms", "MS", "15000", "How long a stop waits for requests on their way before it cuts them off"),
     value(
         "view_lag_events_max",
         "COUNT",

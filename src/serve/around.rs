@@ -34,8 +34,8 @@ pub(super) async fn bounded(limit: Duration, request: Request, next: Next) -> Re
     }
 }
 
-/// Middleware: counts and times every answer of a route, and logs it: below 500 for those who ask for details, from 500
-/// on as a warning.
+/// Middleware: counts and times every answer of a route, and logs it: a fault of the server as a warning, everything else
+/// for those who ask for details. (503 is no fault, and would fill the log just when there is most to do.)
 pub(super) async fn measured(request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
@@ -51,7 +51,7 @@ pub(super) async fn measured(request: Request, next: Next) -> Response {
         .record(took.as_secs_f64());
     let request_id = current_request_id();
     let request_id = request_id.as_ref().map_or("", |id| &*id.0);
-    if status.is_server_error() {
+    if status == StatusCode::INTERNAL_SERVER_ERROR {
         tracing::warn!(request_id, %method, %route, status = status.as_u16(), took_us = took.as_micros(), "answered");
     } else {
         tracing::debug!(request_id, %method, %route, status = status.as_u16(), took_us = took.as_micros(), "answered");

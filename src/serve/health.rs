@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use command_api::engine::Engine;
+use projections::worker::status::{Monitor, State as WorkerState};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -15,6 +16,10 @@ use utoipa_axum::routes;
 pub(super) struct Parts {
     /// The engine and, through it, the log.
     pub engine: Engine,
+    /// The worker that fills the read models.
+    pub views: Monitor,
+    /// How many events the read models may be behind.
+    pub view_lag_events_max: u64,
 }
 
 /// Whether the process lives.
@@ -33,6 +38,8 @@ struct Readiness {
     status: &'static str,
     /// The log: whether it can be written and has room.
     log: LogReadiness,
+    /// The read models: whether they are filled and not too far behind.
+    views: ViewsReadiness,
 }
 
 /// Whether the log can be written.
@@ -44,6 +51,20 @@ struct LogReadiness {
     position: u64,
     /// Bytes that can be appended for certain.
     room_bytes: u64,
+    /// What stands in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// Whether the read models can be queried.
+#[derive(Debug, Serialize, ToSchema)]
+struct ViewsReadiness {
+    /// Whether they are filled and not too far behind.
+    ok: bool,
+    /// The last position that is in them.
+    position: u64,
+    /// How many events they are behind the log.
+    lag_events: u64,
     /// What stands in the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -71,10 +92,12 @@ async fn live() -> Json<Alive> {
     (status = 503, body = Readiness, description = "It cannot; the parts say why"),
 ))]
 async fn ready(State(parts): State<Parts>) -> Response {
-    let log = LogReadiness::of(&parts.engine);
-    let (status, code) =
-        if log.ok { ("ready", StatusCode::OK) } else { ("not_ready", StatusCode::SERVICE_UNAVAILABLE) };
-    (code, Json(Readiness { status, log })).into_response()
+    let (log, views) = (LogReadiness::of(&parts.engine), ViewsReadiness::of(&parts.views, parts.view_lag_events_max));
+    let (status, code) = match log.ok && views.ok {
+        true => ("ready", StatusCode::OK),
+        false => ("not_ready", StatusCode::SERVICE_UNAVAILABLE),
+    };
+    (code, Json(Readiness { status, log, views })).into_response()
 }
 
 impl LogReadiness {
@@ -84,5 +107,18 @@ impl LogReadiness {
         let failure = log.failure().map(|failed| failed.to_string());
         let reason = failure.or(room.disk_full).or(room.stalled);
         Self { ok: reason.is_none(), position: log.durable().0, room_bytes: room.bytes, reason }
+    }
+}
+
+impl ViewsReadiness {
+    fn of(monitor: &Monitor, lag_events_max: u64) -> Self {
+        let (status, lag_events) = (monitor.status(), monitor.lag_events());
+        let reason = match &status.state {
+            WorkerState::Running if lag_events <= lag_events_max => None,
+            WorkerState::Running => Some(format!("they may be {lag_events_max} events behind and are {lag_events}")),
+            WorkerState::Starting => Some("nothing was filled yet".to_owned()),
+            failed => failed.error(),
+        };
+        Self { ok: reason.is_none(), position: status.position.0, lag_events, reason }
     }
 }

@@ -6,6 +6,7 @@ use axum::routing::get;
 use command_api::engine::Engine;
 use http_problem::{KnownRoutes, dressed};
 use metrics_exporter_prometheus::PrometheusHandle;
+use projections::worker::status::Monitor;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
@@ -25,10 +26,10 @@ use crate::config::Configuration;
 struct Description;
 
 /// Every route.
-pub(super) fn all(configuration: &Configuration, engine: Engine, metrics: PrometheusHandle) -> Router {
-    let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
-        .merge(health::routes(health::Parts { engine }))
-        .split_for_parts();
+pub(super) fn all(configuration: &Configuration, engine: Engine, views: Monitor, metrics: PrometheusHandle) -> Router {
+    let parts = health::Parts { engine, views, view_lag_events_max: configuration.health.view_lag_events_max };
+    let (router, description) =
+        OpenApiRouter::with_openapi(Description::openapi()).merge(health::routes(parts)).split_for_parts();
     around::describe();
     let known = KnownRoutes::of(&description);
     let limit = configuration.http.request_timeout;

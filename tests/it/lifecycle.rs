@@ -48,7 +48,10 @@ fn a_second_server_is_told_who_has_the_log_and_who_has_the_port() {
     let elsewhere = elsewhere.to_str().unwrap();
     let (code, said) = refused(&["--data", elsewhere, "--listen", taken, "--database-url", &database.url]);
     assert_eq!(code, Some(1));
-    assert!(said.contains(&format!("{taken} is in use by another program. Stop that program, or choose another port")), "{said}");
+    assert!(
+        said.contains(&format!("{taken} is in use by another program. Stop that program, or choose another port")),
+        "{said}"
+    );
 }
 
 #[test]

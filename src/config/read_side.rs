@@ -1,0 +1,37 @@
+//! Settings of the read models.
+
+use std::str::FromStr;
+
+use projections::database::{Database, InvalidDatabaseUrl, SchemaName};
+
+use super::resolve::{Resolved, SettingError};
+
+/// Settings of the read models.
+#[derive(Debug, Clone)]
+pub(crate) struct ReadSide {
+    /// Where they are.
+    pub database: Database,
+    /// Connections for queries.
+    pub query_connections_max: u32,
+}
+
+/// A URL that says where PostgreSQL is; which schema is said apart.
+struct DatabaseUrl(String);
+
+impl FromStr for DatabaseUrl {
+    type Err = InvalidDatabaseUrl;
+
+    fn from_str(url: &str) -> Result<Self, InvalidDatabaseUrl> {
+        Database::new(url, SchemaName::default()).map(|_| Self(url.to_owned()))
+    }
+}
+
+impl ReadSide {
+    pub(super) fn read(settings: &Resolved) -> Result<Self, SettingError> {
+        let DatabaseUrl(url) = settings.get("database_url")?;
+        let schema = settings.get("database_schema")?;
+        let database = Database::new(&url, schema).expect("the URL was read before");
+        let query_connections_max = settings.get::<std::num::NonZeroU32>("query_connections_max")?.get();
+        Ok(Self { database, query_connections_max })
+    }
+}
