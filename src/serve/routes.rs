@@ -27,14 +27,23 @@ struct Description;
 
 /// Every route.
 pub(super) fn all(configuration: &Configuration, engine: Engine, views: Monitor, metrics: PrometheusHandle) -> Router {
+    let commands = command_api::http::Options {
+        body_bytes_max: configuration.http.body_bytes_max,
+        batch_bytes_max: configuration.http.batch_bytes_max,
+        ..command_api::http::Options::default()
+    };
+    let commands = command_api::http::router(engine.clone(), commands);
     let parts = health::Parts { engine, views, view_lag_events_max: configuration.health.view_lag_events_max };
-    let (router, description) =
-        OpenApiRouter::with_openapi(Description::openapi()).merge(health::routes(parts)).split_for_parts();
+    let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
+        .merge(commands)
+        .merge(health::routes(parts))
+        .split_for_parts();
     around::describe();
     let known = KnownRoutes::of(&description);
     let limit = configuration.http.request_timeout;
     let router = router
         .route("/metrics", get(move || async move { prometheus::read(&metrics) }))
+        .merge(http_problem::pages())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
         .layer(middleware::from_fn(move |request, next| around::bounded(limit, request, next)))
         .layer(middleware::from_fn(around::measured));

@@ -6,3 +6,4 @@ mod layering;
 mod lifecycle;
 mod postgres;
 mod server;
+mod tools;
