@@ -46,7 +46,7 @@ pub(crate) fn answer(folder: &Path, format: Format, stream: &StreamId, rejection
     if format == Format::Table {
         writeln!(
             out,
-            "{:>10} {:>7} {:<24} {:<24} {:<12} TYPE, COMMAND, KEY, DATA",
+            "{:>10} {:>7} {:<24} {:<36} {:<12} TYPE, COMMAND, KEY, DATA",
             "POSITION", "VERSION", "RECORDED", "REQUEST", "PRINCIPAL"
         )?;
     }
@@ -114,7 +114,7 @@ impl Row<'_> {
         let version = if self.event_type == COMMAND_REJECTED.0 { "-".to_owned() } else { self.version.to_string() };
         write!(
             out,
-            "{:>10} {version:>7} {recorded:<24} {request:<24} {principal:<12} {}",
+            "{:>10} {version:>7} {recorded:<24} {request:<36} {principal:<12} {}",
             self.position, self.event_type
         )?;
         write!(out, " by {} key {}", self.command, harmless(self.idempotency_key))?;

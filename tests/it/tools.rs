@@ -46,7 +46,8 @@ async fn an_auditor_sees_what_happened_while_the_server_runs_and_after_it_was_ki
     let (code, report) = ask(&data, &["verify"]);
     assert_eq!((code, &report[0]["verified"], &report[0]["events"]), (Some(0), &json!(true), &json!(6)));
     let (code, rows) = ask(&data, &["history", "account-a"]);
-    let told: Vec<_> = rows.iter().map(|row| (row["type"].as_str().unwrap(), row["idempotency_key"].as_str().unwrap())).collect();
+    let told: Vec<_> =
+        rows.iter().map(|row| (row["type"].as_str().unwrap(), row["idempotency_key"].as_str().unwrap())).collect();
     let expected = [
         ("account_opened", "open-a"),
         ("funds_deposited", "fund"),
