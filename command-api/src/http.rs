@@ -28,6 +28,9 @@ mod transfers;
 mod tests;
 
 use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
 
 use crate::engine::{Engine, Outcome, Submission, Unavailable};
 
@@ -58,10 +61,12 @@ pub struct Options {
     pub batch_bytes_max: usize,
     /// How many commands of an independent batch are handed to the engine at once, at most.
     pub batch_chunk_commands: usize,
-    /// How many such chunks of one batch wait for their answer at once, at most.
-    pub batch_chunks_in_flight: usize,
+    /// How many commands of one independent batch wait for their answer at once, at most; one chunk always may.
+    pub batch_commands_in_flight: usize,
     /// How many bytes of answers of one batch wait for the client to read them, at most; the batch waits then.
     pub batch_answer_bytes_max: usize,
+    /// How many batches are taken at once, at most; with the bound on answers this bounds the memory of all of them.
+    pub batches_max: usize,
 }
 
 impl Default for Options {
@@ -70,8 +75,9 @@ impl Default for Options {
             body_bytes_max: 1 << 20,
             batch_bytes_max: 64 << 20,
             batch_chunk_commands: 1_000,
-            batch_chunks_in_flight: 8,
-            batch_answer_bytes_max: 16 << 20,
+            batch_commands_in_flight: 8_192,
+            batch_answer_bytes_max: 64 << 20,
+            batches_max: 16,
         }
     }
 }
@@ -80,5 +86,7 @@ impl Default for Options {
 #[derive(Debug, Clone)]
 struct Surface<C> {
     commands: C,
-    options: std::sync::Arc<Options>,
+    options: Arc<Options>,
+    /// A permit for each batch that may still be taken.
+    batches: Arc<Semaphore>,
 }

@@ -1,7 +1,5 @@
 //! The answer to an accepted command, written byte by byte: batches write hundreds of thousands of them a second.
 
-use std::io::Write;
-
 use axum::http::StatusCode;
 use domain::ids::Position;
 
@@ -51,8 +49,7 @@ fn write_position(out: &mut Vec<u8>, position: Option<Position>) {
 
 /// Writes a number in decimal.
 pub(super) fn write_number(out: &mut Vec<u8>, number: u64) {
-    // Writing into a vector does not fail.
-    let _ = write!(out, "{number}");
+    serde_json::to_writer(out, &number).expect("a number can always be written into memory");
 }
 
 #[cfg(test)]

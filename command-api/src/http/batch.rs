@@ -7,6 +7,8 @@ mod line;
 mod outlet;
 mod split;
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
@@ -17,7 +19,7 @@ use self::incoming::Incoming;
 use super::explain::Faults;
 use super::head::{self, Caller};
 use super::read;
-use super::{Commands, Surface};
+use super::{Commands, Options, Surface};
 use crate::engine::Mode;
 
 /// The media types that a batch can be written in: lines of JSON under any of their names, or an array.
@@ -45,11 +47,12 @@ pub(super) async fn take_batch<C: Commands>(
     if faults.found() > 0 {
         return Err(read::invalid(faults));
     }
+    let place = Arc::clone(&surface.batches).try_acquire_owned().map_err(|_| too_many_batches(&surface.options))?;
     let batch = Batch { caller, dry_run: asked.dry_run };
     let incoming = Incoming::new(body, &surface.options);
     match asked.mode {
         Mode::Atomic => atomic::take(&surface.commands, batch, incoming).await,
-        Mode::Independent => independent::take(surface, batch, incoming).await,
+        Mode::Independent => independent::take(surface, batch, incoming, place).await,
     }
 }
 
@@ -58,6 +61,14 @@ fn lines_response(body: impl IntoResponse) -> Response {
     let mut response = body.into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     response
+}
+
+fn too_many_batches(options: &Options) -> Problem {
+    let at_once = options.batches_max;
+    let detail = format!("{at_once} batches are being taken already, and no more are at once; try again in a second");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_batches", detail)
+        .retry_after(1)
+        .figure("batches_max", at_once)
 }
 
 fn batch_empty() -> Problem {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::routing::post;
+use tokio::sync::Semaphore;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::accounts::{
@@ -55,5 +56,9 @@ pub fn router<C: Commands>(commands: C, options: Options) -> OpenApiRouter {
         .routes(command::<VoidPayment, C>("/v1/payments/{id}/void"))
         .routes(command::<RefundPayment, C>("/v1/payments/{id}/refunds"))
         .routes(batch_route("/v1/commands", post(super::batch::take_batch::<C>)))
-        .with_state(Surface { commands, options: Arc::new(options) })
+        .with_state(Surface {
+            commands,
+            batches: Arc::new(Semaphore::new(options.batches_max)),
+            options: Arc::new(options),
+        })
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::response::Response;
 use futures::FutureExt;
 use http_problem::Problem;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::incoming::{Arrival, Incoming};
 use super::line::{self, Slot};
@@ -22,6 +23,7 @@ pub(super) async fn take<C: Commands>(
     surface: Surface<C>,
     batch: Batch,
     mut incoming: Incoming,
+    place: OwnedSemaphorePermit,
 ) -> Result<Response, Problem> {
     let mut first = Arrival::More;
     while first == Arrival::More && !incoming.has_begun() {
@@ -30,8 +32,8 @@ pub(super) async fn take<C: Commands>(
     if first == Arrival::End {
         return Err(batch_empty());
     }
-    let Surface { commands, options } = surface;
-    let (outlet, body) = outlet(options.batch_answer_bytes_max);
+    let Surface { commands, options, .. } = surface;
+    let (outlet, body) = outlet(options.batch_answer_bytes_max, place);
     let run = async move {
         let mut run = Run {
             commands: &commands,
@@ -40,6 +42,7 @@ pub(super) async fn take<C: Commands>(
             outlet,
             gathering: Chunk::default(),
             waiting: VecDeque::new(),
+            in_flight: 0,
             answered: 0,
             scratch: Vec::new(),
         };
@@ -75,6 +78,8 @@ struct Run<'a, C> {
     gathering: Chunk,
     /// The chunks that the engine has, the oldest first.
     waiting: VecDeque<Waiting<'a>>,
+    /// How many lines these chunks have.
+    in_flight: usize,
     /// How many lines were answered.
     answered: u64,
     scratch: Vec<u8>,
@@ -88,7 +93,7 @@ impl<C: Commands> Run<'_, C> {
             if arrival != Arrival::More {
                 break;
             }
-            arrival = match incoming.arrive().now_or_never() {
+            arrival = match already_here(&mut incoming).await {
                 Some(arrival) => arrival,
                 None => {
                     // Nothing more is here yet, and what is here must not wait for it.
@@ -143,9 +148,11 @@ impl<C: Commands> Run<'_, C> {
         if self.gathering.slots.is_empty() {
             return Ok(());
         }
-        while self.waiting.len() >= self.options.batch_chunks_in_flight.max(1) {
+        while self.in_flight > 0 && self.in_flight + self.gathering.slots.len() > self.options.batch_commands_in_flight
+        {
             self.answer_oldest().await?;
         }
+        self.in_flight += self.gathering.slots.len();
         let Chunk { slots, requests } = std::mem::take(&mut self.gathering);
         let answer = (!requests.is_empty()).then(|| {
             let submission = Submission { requests, mode: Mode::Independent, dry_run: self.batch.dry_run };
@@ -171,6 +178,7 @@ impl<C: Commands> Run<'_, C> {
     /// Writes the answers of the oldest chunk, whose commands have these outcomes.
     async fn write_oldest(&mut self, outcomes: Option<Result<Vec<Outcome>, Unavailable>>) -> Result<(), Gone> {
         let Some(Waiting { slots, .. }) = self.waiting.pop_front() else { return Ok(()) };
+        self.in_flight -= slots.len();
         let mut out = Vec::with_capacity(slots.len() * 400);
         let (outcomes, unavailable) = match outcomes {
             Some(Ok(outcomes)) => (outcomes, None),
@@ -192,4 +200,13 @@ impl<C: Commands> Run<'_, C> {
         }
         self.outlet.put(out).await
     }
+}
+
+/// What has arrived without being waited for; the task that reads the connection gets a turn to bring it.
+async fn already_here(incoming: &mut Incoming) -> Option<Arrival> {
+    if let Some(arrival) = incoming.arrive().now_or_never() {
+        return Some(arrival);
+    }
+    tokio::task::yield_now().await;
+    incoming.arrive().now_or_never()
 }

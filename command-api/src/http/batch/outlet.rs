@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use bytes::Bytes;
 use futures::Stream;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// Nobody reads the answers any more.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,12 +23,13 @@ pub(super) struct Outlet {
     bytes_max: u32,
 }
 
-/// A body that holds at most so many bytes that were not read, or one piece that is larger.
-pub(super) fn outlet(bytes_max: usize) -> (Outlet, Body) {
+/// A body that holds at most so many bytes that were not read, or one piece that is larger. It keeps its place among
+/// the batches that are taken at once for as long as it holds anything.
+pub(super) fn outlet(bytes_max: usize, place: OwnedSemaphorePermit) -> (Outlet, Body) {
     let bytes_max = u32::try_from(bytes_max.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
     let (sender, receiver) = mpsc::unbounded_channel();
     let room = Arc::new(Semaphore::new(bytes_max as usize));
-    let body = Body::from_stream(Answers { receiver, room: Arc::clone(&room) });
+    let body = Body::from_stream(Answers { receiver, room: Arc::clone(&room), _place: place });
     (Outlet { sender, room, bytes_max }, body)
 }
 
@@ -48,6 +49,7 @@ impl Outlet {
 struct Answers {
     receiver: mpsc::UnboundedReceiver<(Bytes, u32)>,
     room: Arc<Semaphore>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Stream for Answers {
@@ -81,7 +83,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_writer_waits_until_there_is_room_and_is_told_when_nobody_reads() {
-        let (outlet, mut body) = outlet(4);
+        let places = Arc::new(Semaphore::new(1));
+        let (outlet, mut body) = outlet(4, Arc::clone(&places).try_acquire_owned().unwrap());
         outlet.put(b"abc".to_vec()).await.unwrap();
         assert!(outlet.put(b"de".to_vec()).now_or_never().is_none());
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "abc");
@@ -91,5 +94,6 @@ mod tests {
         let waiting = outlet.put(b"e".to_vec());
         drop(body);
         assert_eq!(waiting.await, Err(Gone));
+        assert_eq!(places.available_permits(), 1);
     }
 }

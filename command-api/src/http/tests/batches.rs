@@ -221,7 +221,7 @@ async fn a_batch_without_commands_is_refused() {
 #[tokio::test]
 async fn a_large_batch_goes_in_chunks_and_keeps_its_order() {
     let engine = Scripted::accepting();
-    let options = Options { batch_chunk_commands: 10, batch_chunks_in_flight: 3, ..Options::default() };
+    let options = Options { batch_chunk_commands: 10, batch_commands_in_flight: 30, ..Options::default() };
     let app = app(engine.clone(), options);
     let commands: Vec<Value> = (0..95).map(|n| deposit("a", &format!("k{n}"), 1)).collect();
     let answers = batch(&app, "?dry_run=true", lines(&commands)).await.lines();
@@ -301,9 +301,9 @@ impl Commands for Held {
 }
 
 #[tokio::test]
-async fn no_more_chunks_are_in_flight_than_allowed() {
+async fn no_more_commands_are_in_flight_than_allowed() {
     let held = Held(Arc::new(Semaphore::new(0)), Arc::default());
-    let options = Options { batch_chunk_commands: 1, batch_chunks_in_flight: 4, ..Options::default() };
+    let options = Options { batch_chunk_commands: 1, batch_commands_in_flight: 4, ..Options::default() };
     let commands: Vec<Value> = (0..20).map(|n| deposit("a", &format!("k{n}"), 1)).collect();
     let request = ask("POST", "/v1/commands", "").body(Body::from(lines(&commands))).unwrap();
     let response = app(held.clone(), options).oneshot(request).await.unwrap();
@@ -321,4 +321,17 @@ async fn no_more_chunks_are_in_flight_than_allowed() {
         assert!(body.next().await.is_some());
     }
     assert!(body.next().await.is_none());
+}
+
+#[tokio::test]
+async fn no_more_batches_are_taken_at_once_than_allowed() {
+    let app = app(Scripted::accepting(), Options { batches_max: 1, ..Options::default() });
+    let body = lines(&[deposit("a", "k", 1)]);
+    let request = ask("POST", "/v1/commands", "").body(Body::from(body.clone())).unwrap();
+    let unread = app.clone().oneshot(request).await.unwrap();
+    let refused = batch(&app, "?mode=atomic", body.clone()).await;
+    assert_eq!((refused.status, refused.json()["code"].clone()), (503, json!("too_many_batches")));
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    drop(unread);
+    assert_eq!(batch(&app, "?mode=atomic", body).await.status, 200);
 }

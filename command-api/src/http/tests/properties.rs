@@ -1,5 +1,7 @@
 //! Whatever is sent: no panic, no 5xx, and every answer that is not a success is a problem with a documented code.
 
+use std::sync::LazyLock;
+
 use http_problem::explanation;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -78,12 +80,14 @@ fn checked(status: u16, problem: &Value) {
     }
 }
 
+static APP: LazyLock<Router> =
+    LazyLock::new(|| app(Scripted::accepting(), Options { batch_chunk_commands: 2, ..Options::default() }));
+
 fn answers(path: &str, method: &str, query: &str, body: Vec<u8>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
-        let app = app(Scripted::accepting(), Options { batch_chunk_commands: 2, ..Options::default() });
         let request = ask(method, &format!("{path}{query}"), "k").body(Body::from(body)).unwrap();
-        let response = send(&app, request).await;
+        let response = send(&APP, request).await;
         if response.status != 200 {
             return checked(response.status, &response.json());
         }
