@@ -9,7 +9,7 @@ use domain::money::Money;
 use domain::text::Text;
 
 use super::definition::commands;
-use super::field::CaptureTarget;
+use super::field::objects::CaptureTarget;
 
 commands! {
     /// Opens an account.

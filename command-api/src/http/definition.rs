@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::explain::{Faults, Member};
-use super::field::EffectiveAt;
+use super::field::effective_at::EffectiveAt;
 use super::idempotency_key::IdempotencyKey;
 
 /// Where a field's value comes from.
@@ -98,7 +98,7 @@ macro_rules! commands {
             #[serde(skip_serializing_if = "Option::is_none")]
             expected_version: Option<domain::ids::Version>,
             #[serde(skip_serializing_if = "Option::is_none")]
-            effective_at: Option<$crate::http::field::EffectiveAt>,
+            effective_at: Option<$crate::http::field::effective_at::EffectiveAt>,
             $(
                 #[serde(
                     default,

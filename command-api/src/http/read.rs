@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::definition::{Presence, Wire};
 use super::explain::{Faults, Member, members};
-use super::field::EffectiveAt;
+use super::field::effective_at::EffectiveAt;
 use super::fingerprint::fingerprint;
 use super::idempotency_key::IdempotencyKey;
 use super::json;

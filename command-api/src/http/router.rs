@@ -9,7 +9,8 @@ use utoipa_axum::router::OpenApiRouter;
 use super::accounts::{
     CaptureHold, CloseAccount, Deposit, FreezeAccount, OpenAccount, PlaceHold, ReleaseHold, UnfreezeAccount, Withdraw,
 };
-use super::document::{batch_route, components, delete, patch, post as command};
+use super::document::responses::components;
+use super::document::{batch_route, delete, patch, post as command};
 use super::orders::{
     AddItem, CancelOrder, ChangeQuantity, ConfirmDelivery, PlaceOrder, ReceiveReturn, RejectReturn, RemoveItem,
     RequestReturn, SetShipping, ShipOrder, StartOrder,

@@ -9,7 +9,7 @@ use serde_json::{Map, json};
 
 use super::*;
 use crate::http::catalogue::CATALOGUE;
-use crate::http::document::line_example;
+use crate::http::document::bodies::line_example;
 
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
