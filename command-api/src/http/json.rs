@@ -29,19 +29,21 @@ pub(super) fn tree(bytes: &[u8]) -> Result<Tree, String> {
     let mut doubled = Vec::new();
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let node = Node { path: &mut String::new(), doubled: &mut doubled };
-    let value = node.deserialize(&mut reader).map_err(|error| not_json(&error))?;
-    reader.end().map_err(|error| not_json(&error))?;
+    let value = node.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+    let value = value.map_err(|error| not_json(bytes, &error))?;
     Ok(Tree { value, doubled })
 }
 
-/// A sentence about a text that is not JSON, to follow "the body ".
-pub(super) fn not_json(error: &serde_json::Error) -> String {
+fn not_json(bytes: &[u8], error: &serde_json::Error) -> String {
     let told = error.to_string();
     let reason = match told.rsplit_once(" at line ").map_or(told.as_str(), |(reason, _)| reason) {
         "expected ident" => "a word that is neither true, false nor null",
         reason => reason,
     };
-    let place = format!("line {}, column {}", error.line(), error.column());
+    // A line of a batch is the only one it has: the number 1 would be taken for the batch's first line.
+    let is_one_line = !bytes.contains(&b'\n');
+    let line = if is_one_line { String::new() } else { format!("line {}, ", error.line()) };
+    let place = format!("{line}column {}", error.column());
     if reason == "recursion limit exceeded" {
         return format!("nests more than 127 objects or arrays into each other at {place}");
     }
@@ -140,19 +142,19 @@ mod tests {
     #[test]
     fn what_is_not_json_is_said_with_its_place() {
         for (text, sentence) in [
-            (&b"{\"a\":1,}"[..], "is not JSON: trailing comma at line 1, column 8"),
-            (b"{\"a\":1", "ends too early, at line 1, column 6: EOF while parsing an object"),
-            (b"{} {}", "is not JSON: trailing characters at line 1, column 4"),
-            (b"{'a':1}", "is not JSON: key must be a string at line 1, column 2"),
+            (&b"{\"a\":1,}"[..], "is not JSON: trailing comma at column 8"),
+            (b"{\"a\":1", "ends too early, at column 6: EOF while parsing an object"),
+            (b"{} {}", "is not JSON: trailing characters at column 4"),
+            (b"{'a':1}", "is not JSON: key must be a string at column 2"),
             (b"{\"a\":\n tru}", "is not JSON: a word that is neither true, false nor null at line 2, column 5"),
             (b"{\"a\":\"\xff\"}", "is not UTF-8: byte 7 cannot stand there"),
             (b"\xEF\xBB\xBF{}", "begins with a byte order mark (EF BB BF); write it as UTF-8 without one"),
-            (b"", "ends too early, at line 1, column 0: EOF while parsing a value"),
+            (b"", "ends too early, at column 0: EOF while parsing a value"),
         ] {
             assert_eq!(tree(text).unwrap_err(), sentence, "{}", String::from_utf8_lossy(text));
         }
         let bomb = "[".repeat(100_000);
         let sentence = tree(bomb.as_bytes()).unwrap_err();
-        assert_eq!(sentence, "nests more than 127 objects or arrays into each other at line 1, column 128");
+        assert_eq!(sentence, "nests more than 127 objects or arrays into each other at column 128");
     }
 }

@@ -3,6 +3,7 @@
 use http_problem::{FieldError, Problem};
 use serde_json::{Value, json};
 use utoipa::PartialSchema;
+use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{Components, OpenApi};
 
 use super::{read_schema, reference};
@@ -21,6 +22,16 @@ pub(in crate::http) fn components() -> OpenApi {
     components.schemas.insert("FieldError".to_owned(), FieldError::schema());
     let mut document = OpenApi::default();
     document.components = Some(components);
+    let tags = [
+        ("accounts", "Accounts: money comes in, goes out, is held."),
+        ("transfers", "Transfers between accounts."),
+        ("products", "The catalogue and its stock."),
+        ("orders", "Orders: from the cart to the return."),
+        ("payments", "Payments: authorized, captured, voided, refunded."),
+        ("commands", "Many commands in one request."),
+    ];
+    let tag = |(name, about)| TagBuilder::new().name(name).description(Some(about)).build();
+    document.tags = Some(tags.map(tag).into());
     document
 }
 

@@ -199,27 +199,27 @@ async fn a_body_that_is_not_one_json_object_is_told_where() {
     let cases: [(&[u8], &str); 9] = [
         (b"[]", "the body is an array; send one JSON object here, or several commands to /v1/commands"),
         (b"\"x\"", "the body is not an object; send one JSON object, such as {\"amount\":{…}}"),
-        (b"{\"owner_id\":\"a\",}", "the body is not JSON: trailing comma at line 1, column 17; send one JSON object"),
+        (b"{\"owner_id\":\"a\",}", "the body is not JSON: trailing comma at column 17; send one JSON object"),
         (
             b"{\"owner_id\":\"a\",\n \"currency\":\"USD\"} {}",
             "the body is not JSON: trailing characters at line 2, column 20; send one JSON object",
         ),
         (
             b"{\"owner_id\":\"a\"",
-            "the body ends too early, at line 1, column 15: EOF while parsing an object; send one JSON object",
+            "the body ends too early, at column 15: EOF while parsing an object; send one JSON object",
         ),
         (b"{\"owner_id\":\"\xff\"}", "the body is not UTF-8: byte 14 cannot stand there; send one JSON object"),
         (
             b"{\"owner_id\":\"\\ud800\"}",
-            "the body is not JSON: unexpected end of hex escape at line 1, column 20; send one JSON object",
+            "the body is not JSON: unexpected end of hex escape at column 20; send one JSON object",
         ),
         (
             deep.as_bytes(),
-            "the body nests more than 127 objects or arrays into each other at line 1, column 128; send one JSON object",
+            "the body nests more than 127 objects or arrays into each other at column 128; send one JSON object",
         ),
         (
             nested.as_bytes(),
-            "the body nests more than 127 objects or arrays into each other at line 1, column 643; send one JSON object",
+            "the body nests more than 127 objects or arrays into each other at column 643; send one JSON object",
         ),
     ];
     for (body, detail) in cases {

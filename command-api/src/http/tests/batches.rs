@@ -64,7 +64,7 @@ async fn an_independent_batch_answers_line_by_line_in_order() {
     );
     assert_eq!(
         answers[3]["problem"]["detail"],
-        "the line is not JSON: a word that is neither true, false nor null at line 1, column 2"
+        "the line is not JSON: a word that is neither true, false nor null at column 2"
     );
     assert_eq!(
         answers[4]["problem"]["detail"],
@@ -115,7 +115,7 @@ async fn what_a_line_is_not_is_told() {
         (
             "{\"type\":\"withdraw\"",
             "malformed_json",
-            "the line ends too early, at line 1, column 18: EOF while parsing an object",
+            "the line ends too early, at column 18: EOF while parsing an object",
         ),
         (
             "{\"type\":\"void_payment\",\"type\":\"void_payment\",\"key\":\"k\",\"payment_id\":\"p\"}",
