@@ -4,6 +4,10 @@
 
 #[path = "bench/engine.rs"]
 mod engine;
+#[path = "bench/http.rs"]
+mod http;
+#[path = "bench/server.rs"]
+mod server;
 #[path = "bench/table.rs"]
 mod table;
 
@@ -17,6 +21,9 @@ fn main() -> anyhow::Result<()> {
     let mut table = Table::default();
     if wants("engine") {
         engine::measure(&mut table)?;
+    }
+    if wants("http") {
+        http::measure(&mut table)?;
     }
     print!("{table}");
     if record {

@@ -48,7 +48,7 @@ as_root() {
     fi
 }
 
-# install_missing run|test: Debian packages that are not there yet; touches nothing when all are.
+# install_missing run|test|bench: Debian packages that are not there yet; touches nothing when all are.
 install_missing() {
     local missing=()
     has cc && has make || missing+=(build-essential)
@@ -56,6 +56,9 @@ install_missing() {
     postgres_programs >/dev/null || missing+=(postgresql)
     if [[ $1 == test ]]; then
         python_with_yaml >/dev/null || missing+=(python3 python3-yaml)
+    fi
+    if [[ $1 == bench ]]; then
+        has wrk || missing+=(wrk)
     fi
     [[ ${#missing[@]} -gt 0 ]] || return 0
 
