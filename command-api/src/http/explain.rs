@@ -74,7 +74,7 @@ impl Member {
 
 /// Says what is wrong with a value that has no fields of its own.
 pub(super) fn scalar<T: FieldType>(value: &Value, at: &str, faults: &mut Faults) {
-    let Err(error) = T::deserialize(value) else { return };
+    let Err(error) = T::read(value) else { return };
     let told = error.to_string();
     // What serde says of itself is told again in the words of the field; what the domain says is told as it is.
     let generic = ["invalid type", "invalid value", "unknown variant", "invalid length"];

@@ -8,7 +8,7 @@ mod scalars;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ pub(super) trait FieldType: DeserializeOwned {
     /// A value that is right.
     fn example() -> Value;
 
-    /// Reads a value: as its type does, except that what is an object cannot be written as an array of its fields.
+    /// Reads a value: as its type does, except for what that takes besides the form that is documented.
     ///
     /// # Errors
     /// The deserializer's, when the value is not right.
@@ -69,4 +69,19 @@ fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Re
         }
     }
     deserializer.deserialize_map(Object(PhantomData))
+}
+
+/// Reads a word and nothing else: a derived reader would take `{"word":null}` too.
+fn word<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct Word<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Word<T> {
+        type Value = T;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a word")
+        }
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+            T::deserialize(text.into_deserializer())
+        }
+    }
+    deserializer.deserialize_str(Word(PhantomData))
 }

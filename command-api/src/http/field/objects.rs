@@ -6,6 +6,8 @@ use domain::ids::{AccountId, ProductId};
 use domain::money::{Amount, Money};
 use domain::order::LineQuantity;
 use domain::payment::Payer;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
@@ -104,6 +106,28 @@ impl FieldType for CaptureTarget {
     }
     fn example() -> Value {
         json!({"account_id": "acct_bob"})
+    }
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TargetVisitor;
+        impl<'de> Visitor<'de> for TargetVisitor {
+            type Value = CaptureTarget;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(CaptureTarget::EXPECTED)
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<CaptureTarget, E> {
+                CaptureTarget::deserialize(text.into_deserializer())
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<CaptureTarget, A::Error> {
+                #[derive(Deserialize)]
+                #[serde(deny_unknown_fields)]
+                struct Account {
+                    account_id: AccountId,
+                }
+                let Account { account_id } = Account::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(CaptureTarget::Account(account_id))
+            }
+        }
+        deserializer.deserialize_any(TargetVisitor)
     }
     fn explain(value: &Value, at: &str, faults: &mut Faults) {
         match value {

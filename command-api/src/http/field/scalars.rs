@@ -9,9 +9,10 @@ use domain::ids::{
 use domain::money::Amount;
 use domain::payment::CaptureMode;
 use domain::text::Text;
+use serde::Deserializer;
 use serde_json::{Value, json};
 
-use super::FieldType;
+use super::{FieldType, word};
 
 macro_rules! ids {
     ($($id:ty: $example:literal),* $(,)?) => {$(
@@ -111,6 +112,9 @@ impl FieldType for FreezeScope {
     fn example() -> Value {
         json!("debits")
     }
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        word(deserializer)
+    }
 }
 
 impl FieldType for CaptureMode {
@@ -120,5 +124,8 @@ impl FieldType for CaptureMode {
     }
     fn example() -> Value {
         json!("manual")
+    }
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        word(deserializer)
     }
 }

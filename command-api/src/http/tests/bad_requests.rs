@@ -145,6 +145,16 @@ async fn everything_that_is_wrong_is_told_at_once() {
             )],
         ),
         (
+            "/v1/accounts/a/freeze",
+            r#"{"scope":{"all":null},"reason":"x"}"#,
+            vec![must_be("scope", "\"debits\" (money may still come in) or \"all\"", "an object")],
+        ),
+        (
+            "/v1/accounts/a/holds/h/capture",
+            r#"{"to":{"external":null}}"#,
+            vec![missing("to.account_id", ID), unknown("to.external", "the fields here are account_id")],
+        ),
+        (
             "/v1/orders/o/returns",
             r#"{"lines":[{"product_id":"p"},{"quantity":"2","product":"x"},3],"reason":"x"}"#,
             vec![
