@@ -47,6 +47,15 @@ pub async fn read_or_create(
     Ok(Checkpoint { log_id, position: Position(position.cast_unsigned()) })
 }
 
+/// Where a projection is; none where it has no checkpoint.
+pub(crate) async fn position(connection: &mut PgConnection, name: &str) -> Result<Option<Position>, sqlx::Error> {
+    let position: Option<i64> = sqlx::query_scalar("SELECT position FROM projection_checkpoints WHERE name = $1")
+        .bind(name)
+        .fetch_optional(connection)
+        .await?;
+    Ok(position.map(|position| Position(position.cast_unsigned())))
+}
+
 /// Moves a checkpoint from where the changes begin to where they end.
 pub(crate) async fn advance(connection: &mut PgConnection, name: &str, changes: &Changes) -> Result<(), WriteError> {
     let moved = sqlx::query(

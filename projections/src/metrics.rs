@@ -3,9 +3,22 @@
 use std::time::Duration;
 
 use domain::ids::Position;
-use metrics::{counter, gauge, histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::checkpoint::READ_MODELS;
+
+/// Says what each of them is.
+pub(crate) fn describe() {
+    describe_counter!("bursar_projection_events_total", "Events that were applied to the read models.");
+    describe_histogram!("bursar_projection_batch_seconds", "How long PostgreSQL took for a batch of events.");
+    describe_gauge!("bursar_projection_position", "The last position of the log that was applied to the read models.");
+    describe_gauge!("bursar_projection_lag_events", "How many events the read models are behind the log.");
+    describe_counter!("bursar_projection_retries_total", "What failed and was tried again.");
+    describe_gauge!(
+        "bursar_projection_stopped",
+        "1 where the worker applies nothing any more until somebody has looked."
+    );
+}
 
 /// A batch was written, which took so long.
 pub(crate) fn batch_written(position: Position, head: Position, events: u64, took: Duration) {

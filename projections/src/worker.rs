@@ -54,6 +54,7 @@ impl Worker {
     /// PostgreSQL need not be there yet.
     #[must_use]
     pub fn start(database: Database, feed: impl Feed, options: WorkerOptions) -> Self {
+        metrics::describe();
         let (stop, stopping) = watch::channel(false);
         let (reporter, monitor) = Reporter::new(feed.head());
         let task = tokio::spawn(work(database, feed, options, reporter, stopping));

@@ -1,6 +1,8 @@
 //! Following the feed on one connection: read and fold the next batch while the one before it is written.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::event::RecordedEvent;
 use domain::ids::Position;
@@ -11,11 +13,16 @@ use tokio::time::{Instant, sleep, timeout};
 use super::WorkerOptions;
 use super::backoff::Backoff;
 use super::status::{Reporter, State, StopReason};
-use crate::checkpoint::READ_MODELS;
+use crate::checkpoint::{self, READ_MODELS};
 use crate::feed::{Batch, Feed, FeedError, Undecodable};
 use crate::metrics;
 use crate::model::{Changes, Gap};
 use crate::write::{WriteError, write};
+
+/// How often a worker that has nothing to do looks at the checkpoint.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
+/// How long PostgreSQL may take to show the checkpoint.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why following ended, other than by a failure that can heal.
 pub(super) enum Ending {
@@ -56,7 +63,7 @@ impl<F: Feed> Follower<F> {
     ) -> Result<Ending, String> {
         let Self { feed, options, reporter, stopping } = self;
         let mut source = Source { feed, options, reporter, stopping };
-        let mut next = source.next(position).await;
+        let mut next = until_read(pin!(source.next(position)), connection, position).await?;
         loop {
             let folded = match next {
                 Next::Batch(folded) => folded,
@@ -64,16 +71,50 @@ impl<F: Feed> Follower<F> {
             };
             let through = folded.changes.through();
             if let Some(undecodable) = folded.undecodable.clone() {
-                let written = apply(connection, &folded, options, reporter, backoff).await?;
-                return Ok(Ending::Stopped(written.unwrap_or(StopReason::Undecodable(undecodable))));
+                let stopped = apply(connection, &folded, options, reporter, backoff).await?;
+                return Ok(Ending::Stopped(stopped.unwrap_or(StopReason::Undecodable(undecodable))));
             }
-            let reading = async { Ok(source.next(through).await) };
-            let writing = apply(connection, &folded, options, reporter, backoff);
-            let (stopped, upcoming) = futures::future::try_join(writing, reading).await?;
+            let mut reading = pin!(source.next(through));
+            let mut read = None;
+            let stopped = {
+                let mut writing = pin!(apply(connection, &folded, options, reporter, backoff));
+                loop {
+                    tokio::select! {
+                        stopped = &mut writing => break stopped?,
+                        early = &mut reading, if read.is_none() => read = Some(early),
+                    }
+                }
+            };
             if let Some(reason) = stopped {
                 return Ok(Ending::Stopped(reason));
             }
-            next = upcoming;
+            next = match read {
+                Some(read) => read,
+                None => until_read(reading, connection, through).await?,
+            };
+        }
+    }
+}
+
+/// Waits for the next batch, and looks from time to time whether everything is still as it was left: PostgreSQL may
+/// have gone, have lost its last transactions in a crash, or have been emptied, while nothing happens here.
+async fn until_read(
+    mut reading: Pin<&mut impl Future<Output = Next>>,
+    connection: &mut PgConnection,
+    position: Position,
+) -> Result<Next, String> {
+    loop {
+        tokio::select! {
+            next = &mut reading => return Ok(next),
+            () = sleep(LOOK_AFTER) => {}
+        }
+        let found = match timeout(LOOK_TIMEOUT, checkpoint::position(connection, READ_MODELS)).await {
+            Ok(found) => found.map_err(|error| format!("reading the checkpoint: {error}"))?,
+            Err(_) => return Err(format!("PostgreSQL did not answer within {} s", LOOK_TIMEOUT.as_secs())),
+        };
+        if found != Some(position) {
+            let found = found.map_or_else(|| "gone".to_owned(), |found| format!("at position {found}"));
+            return Err(format!("the checkpoint was left at position {position} and is {found}"));
         }
     }
 }

@@ -174,13 +174,33 @@ async fn read_models_that_are_emptied_are_filled_again_with_the_same_rows() {
     let before = dump(&database).await;
     projections::reset(&database).await.unwrap();
     assert!(dump(&database).await.len() < before.len());
-    // The worker notices with the next event.
-    let mut more = shop::two_days();
-    more.ask(deposit("payer", 1));
-    source.append(&more.events[events.len()..]);
-    reached(&mut monitor, more.events.len() as u64).await;
+    // The worker notices although nothing happens.
+    assert!(monitor.wait_until(PATIENCE, |status| status.position.0 < events.len() as u64).await);
+    reached(&mut monitor, events.len() as u64).await;
     worker.stop().await;
-    assert_eq!(dump(&database).await, undisturbed(&more.events).await);
+    assert_eq!(dump(&database).await, before);
+}
+
+#[tokio::test]
+async fn an_idle_worker_notices_that_postgres_lost_its_last_transactions() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nothing is flushed until a transaction asks for it, and none of the worker does.
+    let cluster = Cluster::new(folder.path(), &["wal_writer_delay=10000", "wal_writer_flush_after=1GB"]);
+    let events = shop::two_days().events;
+    let database = Database::new(&cluster.start(), SchemaName::default()).unwrap();
+    let worker = Worker::start(database.clone(), Source::new(&events).feed(), options());
+    let mut monitor = worker.monitor();
+    reached(&mut monitor, events.len() as u64).await;
+    cluster.kill();
+    cluster.start();
+    waits(&mut monitor).await;
+    reached(&mut monitor, events.len() as u64).await;
+    assert!(monitor.wait_until(PATIENCE, |status| status.state == State::Running).await);
+    reached(&mut monitor, events.len() as u64).await;
+    worker.stop().await;
+    let rows = dump(&database).await;
+    cluster.remove();
+    assert_eq!(rows, undisturbed(&events).await);
 }
 
 #[tokio::test]
