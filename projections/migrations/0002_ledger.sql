@@ -1,5 +1,6 @@
 -- Amounts are minor units of the row's currency.
 
+-- opened_at is business time, recorded_at when the opening was recorded.
 -- Most changes of an account touch no indexed column: room in the page keeps them off the indexes.
 CREATE TABLE accounts (
     account_id      text COLLATE "C" PRIMARY KEY,
@@ -12,6 +13,7 @@ CREATE TABLE accounts (
     position        bigint NOT NULL,
     opened_position bigint NOT NULL,
     opened_at       timestamptz NOT NULL,
+    recorded_at     timestamptz NOT NULL,
     updated_at      timestamptz NOT NULL
 ) WITH (fillfactor = 70);
 CREATE INDEX accounts_by_owner ON accounts (owner_id, account_id);

@@ -51,6 +51,16 @@ impl Sums {
         self.tax += other.tax;
         self.shipping += other.shipping;
     }
+
+    pub(crate) const fn less(self, other: Self) -> Self {
+        Self {
+            orders: self.orders - other.orders,
+            quantity: self.quantity - other.quantity,
+            goods: self.goods - other.goods,
+            tax: self.tax - other.tax,
+            shipping: self.shipping - other.shipping,
+        }
+    }
 }
 
 /// What was sold, and what of it was taken back. Nothing returned counts in orders or shipping.

@@ -31,9 +31,10 @@ async fn insert(tx: &mut PgConnection, rows: &[(&AccountId, &AccountChange)]) ->
     }
     sqlx::query(
         "INSERT INTO accounts (account_id, owner_id, currency, status, balance, held, version, position, \
-         opened_position, opened_at, updated_at) \
+         opened_position, opened_at, recorded_at, updated_at) \
          SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], \
-         $7::bigint[], $8::bigint[], $9::bigint[], $10::timestamptz[], $11::timestamptz[])",
+         $7::bigint[], $8::bigint[], $9::bigint[], $10::timestamptz[], $11::timestamptz[], \
+         $12::timestamptz[])",
     )
     .bind(column(&rows, |(id, ..)| id.as_str()))
     .bind(column(&rows, |(.., opened)| opened.owner_id.as_str()))
@@ -45,6 +46,7 @@ async fn insert(tx: &mut PgConnection, rows: &[(&AccountId, &AccountChange)]) ->
     .bind(column(&rows, |(_, change, _)| bigint(change.stamp.position.0)))
     .bind(column(&rows, |(.., opened)| bigint(opened.stamp.position.0)))
     .bind(column(&rows, |(.., opened)| opened.stamp.business_time()))
+    .bind(column(&rows, |(.., opened)| opened.stamp.recorded_at))
     .bind(column(&rows, |(_, change, _)| change.stamp.recorded_at))
     .execute(tx)
     .await

@@ -42,7 +42,7 @@ pub(crate) async fn apply(database: &Database, events: &[RecordedEvent], sizes: 
     }
 }
 
-async fn applied(history: &History, sizes: &[usize]) -> Database {
+pub(crate) async fn applied(history: &History, sizes: &[usize]) -> Database {
     let database = new_database().await;
     apply(&database, &history.events, sizes).await;
     database

@@ -1,0 +1,107 @@
+//! Answers: JSON with the position that it reflects, and the problems that every query may have.
+
+use axum::Json;
+use axum::http::header::ETAG;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use domain::ids::Position;
+use http_problem::Problem;
+use serde::Serialize;
+use utoipa::IntoResponses;
+
+/// A query's answer.
+pub(super) struct Answer<T> {
+    body: T,
+    position: Position,
+    version: Option<i64>,
+}
+
+/// What a handler gives.
+pub(super) type Answered<T> = Result<Answer<T>, Problem>;
+
+impl<T> Answer<T> {
+    /// An answer that reflects a position.
+    pub(super) const fn at(position: Position, body: T) -> Self {
+        Self { body, position, version: None }
+    }
+
+    /// Names the version of the one thing that the answer is about.
+    pub(super) fn version(self, version: i64) -> Self {
+        Self { version: Some(version), ..self }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Answer<T> {
+    fn into_response(self) -> Response {
+        let mut response = Json(self.body).into_response();
+        response.headers_mut().insert("bursar-position", HeaderValue::from(self.position.0));
+        if let Some(version) = self.version
+            && let Ok(tag) = HeaderValue::from_str(&format!("\"{version}\""))
+        {
+            response.headers_mut().insert(ETAG, tag);
+        }
+        response
+    }
+}
+
+/// There is nothing of that name.
+pub(super) fn not_found(code: &'static str, what: &str, id: &str) -> Problem {
+    let detail = format!(
+        "there is no {what} {id} in the read models; if it was made just now, ask with min_position of that answer"
+    );
+    Problem::new(StatusCode::NOT_FOUND, code, detail).param("id")
+}
+
+/// What the database said, as the caller is told it.
+pub(super) fn failed(error: sqlx::Error) -> Problem {
+    if is_temporary(&error) {
+        tracing::warn!(%error, "a query could not be answered");
+        let detail = "the read models cannot be reached; commands are taken all the same, ask again in a moment";
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "read_models_unavailable", detail).retry_after(1);
+    }
+    tracing::error!(%error, "a query failed");
+    broken()
+}
+
+/// A row does not have what was written into it.
+pub(super) fn unreadable(table: &'static str, key: &str) -> Problem {
+    tracing::error!(table, key, "a row of the read models cannot be understood");
+    broken()
+}
+
+fn broken() -> Problem {
+    let detail = "the read models could not be understood; tell the operator the request_id";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail)
+}
+
+/// Whether the same query may succeed later: no connection, no room, not migrated yet, interrupted.
+fn is_temporary(error: &sqlx::Error) -> bool {
+    const CLASSES: [&str; 8] = ["08", "28", "3D", "3F", "40", "53", "57", "58"];
+    const UNDEFINED_TABLE: &str = "42P01";
+    match error {
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| code == UNDEFINED_TABLE || CLASSES.iter().any(|class| code.starts_with(class))),
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed => true,
+        _ => false,
+    }
+}
+
+/// The problems that any query may have.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "it stands for its description in the OpenAPI document")]
+pub(super) enum Problems {
+    /// `invalid_request`: parameters are unknown or wrong; `errors` lists them all.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Invalid(#[to_schema] Problem),
+    /// `view_behind`: `min_position` was not reached in time; `read_models_unavailable`: PostgreSQL cannot be reached.
+    /// Ask again after `Retry-After` seconds.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(#[to_schema] Problem),
+}
