@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod client;
+mod connections;
+mod import;
 mod layering;
 mod lifecycle;
 mod postgres;

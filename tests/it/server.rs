@@ -48,8 +48,9 @@ impl Server {
     /// [`Server::start`] with more flags.
     pub(crate) fn start_with(data: &Path, database_url: &str, flags: &[&str]) -> Self {
         let mut program = bursar();
-        program.args(["serve", "--listen", "127.0.0.1:0", "--segment-bytes", SEGMENT_BYTES]);
-        program.arg("--data").arg(data).args(["--database-url", database_url]).args(flags);
+        // As variables, so that a flag of the test comes before them.
+        program.env("BURSAR_LISTEN", "127.0.0.1:0").env("BURSAR_SEGMENT_BYTES", SEGMENT_BYTES);
+        program.arg("serve").arg("--data").arg(data).args(["--database-url", database_url]).args(flags);
         let mut child = program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let output = Arc::new(Mutex::new(String::new()));
         let addresses = follow(&mut child, Arc::clone(&output));
