@@ -6,6 +6,7 @@ use axum::routing::get;
 use command_api::engine::Engine;
 use http_problem::{KnownRoutes, dressed};
 use metrics_exporter_prometheus::PrometheusHandle;
+use projections::query::QueryState;
 use projections::worker::status::Monitor;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -34,8 +35,11 @@ pub(super) fn all(configuration: &Configuration, engine: Engine, views: Monitor,
     };
     let commands = command_api::http::router(engine.clone(), commands);
     let parts = health::Parts { engine, views, view_lag_events_max: configuration.health.view_lag_events_max };
+    let pool = configuration.read_side.database.query_pool(configuration.read_side.query_connections_max);
+    let queries = projections::query::router(QueryState::new(pool, Some(parts.views.clone())));
     let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
         .merge(commands)
+        .merge(queries)
         .merge(health::routes(parts))
         .split_for_parts();
     around::describe();

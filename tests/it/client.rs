@@ -48,16 +48,6 @@ impl Client {
         assert!(matches!(status, 200 | 201), "{path} {body}: {status} {answer}");
         answer
     }
-
-    /// Sends commands as one batch; gives its answers.
-    pub(crate) async fn batch(&self, mode: &str, commands: &[Value]) -> (u16, Vec<Value>) {
-        let body: String = commands.iter().map(|command| format!("{command}\n")).collect();
-        let request = self.request(Method::POST, &format!("/v1/commands?mode={mode}"));
-        let response = request.header("content-type", "application/x-ndjson").body(body).send().await.unwrap();
-        let status = response.status().as_u16();
-        let text = response.text().await.unwrap();
-        (status, text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
-    }
 }
 
 async fn answer(request: RequestBuilder) -> (u16, Value) {
