@@ -78,7 +78,7 @@ pub(super) fn routes(parts: Parts) -> OpenApiRouter {
 /// Whether the process lives
 ///
 /// A process that does not answer this should be restarted.
-#[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, body = Alive)))]
+#[utoipa::path(get, path = "/health/live", operation_id = "is_live", tag = "operations", responses((status = 200, body = Alive)))]
 async fn live() -> Json<Alive> {
     Json(Alive { status: "alive" })
 }
@@ -87,7 +87,7 @@ async fn live() -> Json<Alive> {
 ///
 /// Commands can be appended and the read models are not too far behind. While it cannot, traffic should go elsewhere;
 /// restarting does not help.
-#[utoipa::path(get, path = "/health/ready", tag = "operations", responses(
+#[utoipa::path(get, path = "/health/ready", operation_id = "is_ready", tag = "operations", responses(
     (status = 200, body = Readiness, description = "It can"),
     (status = 503, body = Readiness, description = "It cannot; the parts say why"),
 ))]

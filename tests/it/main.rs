@@ -3,6 +3,7 @@
 
 mod client;
 mod connections;
+mod description;
 mod import;
 mod layering;
 mod lifecycle;

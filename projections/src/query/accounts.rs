@@ -100,7 +100,7 @@ const STATUSES: [&str; 4] = ["open", "frozen_debits", "frozen", "closed"];
 ///
 /// Sorted by id.
 #[utoipa::path(
-    get, path = "/v1/accounts", tag = "accounts",
+    get, path = "/v1/accounts", operation_id = "list_accounts", tag = "accounts",
     params(
         ("owner_id" = Option<String>, Query, description = "Only of this owner.", example = "ann"),
         ("status" = Option<String>, Query, description = "Only with this status: open, frozen_debits, frozen or closed."),
@@ -137,7 +137,7 @@ pub(super) async fn list(State(state): State<QueryState>, mut asked: Asked) -> A
 ///
 /// With `at`, shows what its balance was: at a position of the log, or at a time, as it had been recorded by then.
 #[utoipa::path(
-    get, path = "/v1/accounts/{id}", tag = "accounts",
+    get, path = "/v1/accounts/{id}", operation_id = "get_account", tag = "accounts",
     params(
         ("id" = String, Path, description = "The account.", example = "acct-ann"),
         ("at" = Option<String>, Query, description = "A position of the log, or an RFC 3339 time of recording."),

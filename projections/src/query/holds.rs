@@ -59,7 +59,7 @@ pub(super) struct Hold {
 ///
 /// Sorted by id.
 #[utoipa::path(
-    get, path = "/v1/accounts/{id}/holds", tag = "accounts",
+    get, path = "/v1/accounts/{id}/holds", operation_id = "list_holds", tag = "accounts",
     params(
         ("id" = String, Path, description = "The account.", example = "acct-ann"),
         ("status" = Option<String>, Query, description = "Only `open` or only `closed` ones.", example = "open"),

@@ -24,7 +24,7 @@ const STATES: [&str; 5] = ["draft", "placing", "placed", "completed", "cancelled
 /// Sorted by when they were ordered: when they were placed, or while they are carts, when they were started. An order
 /// that is placed while pages are read moves to its new place.
 #[utoipa::path(
-    get, path = "/v1/orders", tag = "orders",
+    get, path = "/v1/orders", operation_id = "list_orders", tag = "orders",
     params(
         ("customer_id" = Option<String>, Query, description = "Only of this customer.", example = "ann"),
         ("state" = Option<String>, Query, description = "Only in this state: draft, placing, placed, completed or cancelled."),
@@ -75,7 +75,7 @@ pub(super) async fn list(State(state): State<QueryState>, mut asked: Asked) -> A
 ///
 /// With its lines, shipments, returns and payments.
 #[utoipa::path(
-    get, path = "/v1/orders/{id}", tag = "orders",
+    get, path = "/v1/orders/{id}", operation_id = "get_order", tag = "orders",
     params(
         ("id" = String, Path, description = "The order.", example = "inv-536365"),
         super::snapshot::Recency,

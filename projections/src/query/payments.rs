@@ -119,7 +119,7 @@ pub(super) struct OnePayment {
 ///
 /// Sorted by id.
 #[utoipa::path(
-    get, path = "/v1/payments", tag = "payments",
+    get, path = "/v1/payments", operation_id = "list_payments", tag = "payments",
     params(
         ("order_id" = Option<String>, Query, description = "Only of this order.", example = "inv-536365"),
         super::page::Paging, super::snapshot::Recency,
@@ -161,7 +161,7 @@ pub(super) async fn of_order(rows: &mut PgConnection, order_id: &OrderId) -> Res
 
 /// Shows a payment and what was done with it
 #[utoipa::path(
-    get, path = "/v1/payments/{id}", tag = "payments",
+    get, path = "/v1/payments/{id}", operation_id = "get_payment", tag = "payments",
     params(
         ("id" = String, Path, description = "The payment.", example = "pay-1"),
         super::snapshot::Recency,

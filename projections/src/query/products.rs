@@ -75,7 +75,7 @@ pub(super) struct OneProduct {
 ///
 /// Sorted by id.
 #[utoipa::path(
-    get, path = "/v1/products", tag = "products",
+    get, path = "/v1/products", operation_id = "list_products", tag = "products",
     params(
         ("discontinued" = Option<bool>, Query, description = "Only those that are, or are not, discontinued."),
         super::page::Paging, super::snapshot::Recency,
@@ -107,7 +107,7 @@ pub(super) async fn list(State(state): State<QueryState>, mut asked: Asked) -> A
 
 /// Shows a product and its stock
 #[utoipa::path(
-    get, path = "/v1/products/{id}", tag = "products",
+    get, path = "/v1/products/{id}", operation_id = "get_product", tag = "products",
     params(
         ("id" = String, Path, description = "The product.", example = "85123A"),
         super::snapshot::Recency,

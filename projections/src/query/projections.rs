@@ -59,7 +59,7 @@ pub(super) struct Projections {
 ///
 /// Answered without PostgreSQL too, where the worker runs in this process.
 #[utoipa::path(
-    get, path = "/v1/projections", tag = "operations",
+    get, path = "/v1/projections", operation_id = "list_projections", tag = "operations",
     responses((status = 200, body = Projections, description = "How far each projection has come."), Problems)
 )]
 pub(super) async fn list(State(state): State<QueryState>, asked: Asked) -> Answered<Projections> {

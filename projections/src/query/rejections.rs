@@ -50,7 +50,7 @@ pub(super) struct Rejection {
 ///
 /// In the order of the log.
 #[utoipa::path(
-    get, path = "/v1/rejections", tag = "rejections",
+    get, path = "/v1/rejections", operation_id = "list_rejections", tag = "rejections",
     params(
         ("code" = Option<String>, Query, description = "Only with this code.", example = "insufficient_funds"),
         ("principal" = Option<String>, Query, description = "Only of this principal.", example = "alice"),

@@ -74,7 +74,7 @@ pub(super) struct Sales {
 /// order counts on the day on which it was placed, a cancellation and a return on the day on which they happened.
 /// Sorted by key and currency.
 #[utoipa::path(
-    get, path = "/v1/analytics/sales", tag = "analytics",
+    get, path = "/v1/analytics/sales", operation_id = "get_sales", tag = "analytics",
     params(
         ("by" = String, Query, description = "day, month, product or customer.", example = "day"),
         ("from" = Option<String>, Query, description = "From this day on.", example = "2010-12-01"),

@@ -91,7 +91,7 @@ pub(super) struct Statement {
 /// business time, which is the time of recording where a posting has no other; a posting that was recorded later than
 /// it happened stands where it was recorded.
 #[utoipa::path(
-    get, path = "/v1/accounts/{id}/statement", tag = "accounts",
+    get, path = "/v1/accounts/{id}/statement", operation_id = "get_statement", tag = "accounts",
     params(
         ("id" = String, Path, description = "The account.", example = "acct-ann"),
         ("from" = Option<String>, Query, description = "From this RFC 3339 time, or day in UTC, on.", example = "2010-12-01"),

@@ -66,7 +66,7 @@ pub(super) struct Transfer {
 
 /// Shows a transfer
 #[utoipa::path(
-    get, path = "/v1/transfers/{id}", tag = "transfers",
+    get, path = "/v1/transfers/{id}", operation_id = "get_transfer", tag = "transfers",
     params(
         ("id" = String, Path, description = "The transfer.", example = "tr-1"),
         super::snapshot::Recency,

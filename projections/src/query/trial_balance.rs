@@ -72,7 +72,7 @@ pub(super) struct TrialBalance {
 /// What was debited and credited since the beginning, per currency and class of ledger accounts. A balance is credits
 /// less debits, as the owner of an account sees it; all balances of a currency sum to zero.
 #[utoipa::path(
-    get, path = "/v1/ledger/trial-balance", tag = "ledger",
+    get, path = "/v1/ledger/trial-balance", operation_id = "get_trial_balance", tag = "ledger",
     params(super::snapshot::Recency),
     responses((status = 200, body = TrialBalance, description = "The trial balance."), Problems)
 )]
