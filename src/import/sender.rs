@@ -1,6 +1,7 @@
 //! Sending commands to a server: batches of NDJSON to `POST /v1/commands`, one after another, so that they are decided
 //! in order. What gets no answer is sent again under the same keys, which makes that safe; not for ever.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -10,8 +11,10 @@ use tokio::time::Instant;
 
 use super::command::Command;
 
-/// How long a batch is tried before the import gives up.
+/// How long a batch is tried before the import gives up: a server that answered before is being started again, one that
+/// never did is most likely not there.
 const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE_AT_FIRST: Duration = Duration::from_secs(10);
 /// How long one attempt may take.
 const ATTEMPT_MAX: Duration = Duration::from_secs(60);
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -48,7 +51,7 @@ pub(crate) enum Answer {
 pub(crate) struct Sender {
     client: Client,
     url: String,
-    patience: Duration,
+    patience: Cell<Duration>,
 }
 
 /// One line of the answer to a batch.
@@ -87,7 +90,7 @@ impl Sender {
     pub(crate) fn new(url: &str) -> Result<Self, SendError> {
         let client = Client::builder().connect_timeout(Duration::from_secs(5)).timeout(ATTEMPT_MAX).tcp_nodelay(true);
         let client = client.build().map_err(SendError::Client)?;
-        Ok(Self { client, url: url.trim_end_matches('/').to_owned(), patience: PATIENCE })
+        Ok(Self { client, url: url.trim_end_matches('/').to_owned(), patience: Cell::new(PATIENCE_AT_FIRST) })
     }
 
     /// Sends commands and answers what became of each, in order.
@@ -126,11 +129,14 @@ impl Sender {
         let mut pause = PAUSE_MIN;
         loop {
             let (reason, after) = match attempt().await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    self.patience.set(PATIENCE);
+                    return Ok(answer);
+                }
                 Err(Attempt::Never(error)) => return Err(error),
                 Err(Attempt::Again { reason, after }) => (reason, after),
             };
-            if began.elapsed() >= self.patience {
+            if began.elapsed() >= self.patience.get() {
                 return Err(SendError::NoAnswer { url: url.to_owned(), after: began.elapsed(), last: reason });
             }
             tokio::time::sleep(after.unwrap_or(pause).min(PAUSE_MAX)).await;
@@ -239,8 +245,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_never_answers_is_given_up_with_advice() {
-        let mut sender = Sender::new("http://127.0.0.1:9/").unwrap();
-        sender.patience = Duration::from_millis(300);
+        let sender = Sender::new("http://127.0.0.1:9/").unwrap();
+        sender.patience.set(Duration::from_millis(300));
         let error = sender.get::<serde_json::Value>("/v1/accounts/a").await.unwrap_err().to_string();
         assert!(error.starts_with("http://127.0.0.1:9/v1/accounts/a gave no answer for 0 s: "), "{error}");
         assert!(error.contains("what was done already is not done twice"), "{error}");

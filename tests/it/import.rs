@@ -167,3 +167,45 @@ async fn an_import_goes_on_when_the_server_is_killed_and_started_again_and_comes
     let end = position(&client).await;
     check(&client, &figures(), end).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_import_could_not_do_is_listed_and_told_by_its_exit_code() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), database());
+    let server = Server::start(&folder.path().join("log"), &database.url);
+    let product = json!({
+        "product_id": "A", "name": "theirs", "unit_price": {"amount": 100, "currency": "GBP"}, "tax_rate_bps": 0
+    });
+    server.client().accepted("/v1/products", "theirs", &product).await;
+    let file = folder.path().join("sales.csv");
+    let lines = [
+        "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country",
+        "1,A,ours,2,2010-12-01T08:26:00,1.00,7,United Kingdom",
+        "2,A,ours,some,2010-12-01T08:26:00,1.00,7,United Kingdom",
+    ];
+    std::fs::write(&file, lines.join("\n")).unwrap();
+
+    let mut program = bursar();
+    program.args(["import", "online-retail", "--url", &server.base]).arg(&file);
+    let output = tokio::task::spawn_blocking(move || program.output().unwrap()).await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    let refused = "line 2: create_product (online-retail:product:A) was refused: product_exists: ";
+    assert!(said.lines().any(|line| line.starts_with(refused)), "{said}");
+    assert!(said.contains("line 3: Quantity \"some\" is not a whole number"), "{said}");
+    // The rest went on: the product that was there already was sold.
+    let account = server.client().found("/v1/accounts/acct-merchant").await;
+    assert_eq!(account["balance"], json!({"amount": 200, "currency": "GBP"}));
+}
+
+#[test]
+fn an_import_that_finds_no_server_says_what_to_do() {
+    let mut program = bursar();
+    let output =
+        program.args(["import", "online-retail", "--url", "http://127.0.0.1:9"]).arg(sample()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said.contains("gave no answer") && said.contains("Start the server, or give its address with --url"),
+        "{said}"
+    );
+}

@@ -72,6 +72,19 @@ fn settings_that_cannot_be_are_wrong_usage() {
     assert!(said.contains("postgres://USER:PASSWORD@HOST:PORT/DATABASE") && !said.contains("s3cret"), "{said}");
 }
 
+#[test]
+fn the_settings_that_hold_are_shown_with_where_they_come_from_and_without_passwords() {
+    let mut program = bursar();
+    program.env("BURSAR_CONNECTIONS_MAX", "7").args(["config", "--database-url", "postgres://u:s3cret@h/d"]);
+    let Output { status, stdout, .. } = program.output().unwrap();
+    let said = String::from_utf8(stdout).unwrap();
+    assert_eq!(status.code(), Some(0));
+    let shown = |row: [&str; 3]| said.lines().any(|line| line.split_whitespace().eq(row));
+    assert!(shown(["connections_max", "7", "BURSAR_CONNECTIONS_MAX"]), "{said}");
+    assert!(shown(["database_url", "postgres://u:(hidden)@h/d", "--database-url"]), "{said}");
+    assert!(shown(["listen", "127.0.0.1:8080", "default"]), "{said}");
+}
+
 #[tokio::test]
 async fn commands_are_served_while_postgresql_is_away_and_the_server_says_it_is_not_ready() {
     let folder = tempfile::tempdir().unwrap();
