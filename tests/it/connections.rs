@@ -6,17 +6,16 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::postgres::NOWHERE;
 use crate::server::{PATIENCE, Server};
 
-/// Nothing listens there; no test of this file asks a query.
-const NO_DATABASE: &str = "postgres://u@127.0.0.1:9/none";
 const LIVE: &[u8] = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
 const OPEN_HEAD: &str = "POST /v1/accounts HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
                          idempotency-key: k\r\ncontent-length: 52\r\n\r\n";
 const OPEN_BODY: &[u8] = br#"{"account_id":"a","owner_id":"o","currency":  "GBP"}"#;
 
 fn start(folder: &Path, flags: &[&str]) -> Server {
-    Server::start_with(&folder.join("log"), NO_DATABASE, flags)
+    Server::start_with(&folder.join("log"), NOWHERE, flags)
 }
 
 async fn connect(server: &Server) -> TcpStream {

@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::postgres::NOWHERE;
 use crate::server::Server;
-
-const NO_DATABASE: &str = "postgres://u@127.0.0.1:9/none";
 
 #[tokio::test]
 async fn one_document_describes_commands_queries_and_operations() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(&folder.path().join("log"), NO_DATABASE);
+    let server = Server::start(&folder.path().join("log"), NOWHERE);
     let document = server.client().found("/openapi.json").await;
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().unwrap();
@@ -37,7 +36,7 @@ async fn one_document_describes_commands_queries_and_operations() {
 #[tokio::test]
 async fn what_has_happened_is_counted() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(&folder.path().join("log"), NO_DATABASE);
+    let server = Server::start(&folder.path().join("log"), NOWHERE);
     let client = server.client();
     let body = serde_json::json!({"account_id": "a", "owner_id": "o", "currency": "GBP"});
     client.accepted("/v1/accounts", "k", &body).await;

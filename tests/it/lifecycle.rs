@@ -5,7 +5,7 @@ use std::process::Output;
 use event_store::log::verify::verify;
 use serde_json::json;
 
-use crate::postgres::database;
+use crate::postgres::{NOWHERE, database};
 use crate::server::{Server, bursar};
 
 /// Starts a server that cannot start; gives its exit code and what it said.
@@ -56,8 +56,7 @@ fn a_second_server_is_told_who_has_the_log_and_who_has_the_port() {
 
 #[test]
 fn nobody_is_let_in_from_other_machines_by_accident() {
-    let url = "postgres://127.0.0.1/none";
-    let (code, said) = refused(&["--listen", "0.0.0.0:0", "--database-url", url]);
+    let (code, said) = refused(&["--listen", "0.0.0.0:0", "--database-url", NOWHERE]);
     assert_eq!(code, Some(1));
     assert!(said.contains("there is no sign-in") && said.contains("--allow-unauthenticated"), "{said}");
 }
@@ -88,8 +87,7 @@ fn the_settings_that_hold_are_shown_with_where_they_come_from_and_without_passwo
 #[tokio::test]
 async fn commands_are_served_while_postgresql_is_away_and_the_server_says_it_is_not_ready() {
     let folder = tempfile::tempdir().unwrap();
-    // Nothing listens on the port that is reserved for discarding.
-    let server = Server::start(&folder.path().join("log"), "postgres://u:s3cret@127.0.0.1:9/none");
+    let server = Server::start(&folder.path().join("log"), NOWHERE);
     let body = json!({"account_id": "a", "owner_id": "o", "currency": "GBP"});
     assert_eq!(server.client().accepted("/v1/accounts", "k1", &body).await["position"], 1);
     assert_eq!(server.client().get("/health/live").await.0, 200);

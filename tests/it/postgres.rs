@@ -7,6 +7,9 @@ use std::sync::OnceLock;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+/// A database that nobody answers for, where a test needs none: the port is reserved for discarding.
+pub(crate) const NOWHERE: &str = "postgres://u:s3cret@127.0.0.1:9/none";
+
 /// A database of one test; dropping it removes it.
 pub(crate) struct Database {
     name: String,
