@@ -16,6 +16,20 @@ use crate::world::{Request, World, now};
 
 mod check;
 
+/// Commands without a name of their own; a retry of them is known by its idempotency key alone.
+const REPEATABLE: &[&str] = &[
+    "Deposit",
+    "Withdraw",
+    "CaptureHold",
+    "Freeze",
+    "ProductChangePrice",
+    "ProductReceiveStock",
+    "ProductAdjustStock",
+    "OrderAddItem",
+    "OrderChangeQuantity",
+    "OrderSetShipping",
+];
+
 /// The aggregates, the model, and the books kept by postings alone.
 #[derive(Default)]
 pub(crate) struct Trial {
@@ -57,8 +71,17 @@ impl Trial {
                 assert!(events.len() >= batch.len(), "every accepted command leaves an event");
                 events.iter().for_each(|event| self.book(event));
                 batch.iter().for_each(|step| *self.accepted.entry(random::kind(&step.command)).or_default() += 1);
+                batch.last().into_iter().for_each(|step| self.ask_again(&step.command));
             }
             (answer, _) => *self.refused.entry(answer.unwrap_err().code()).or_default() += 1,
+        }
+    }
+
+    /// What has a name, or ends something, is done once: asked again it is refused, whoever asks.
+    fn ask_again(&mut self, command: &Command) {
+        if !REPEATABLE.contains(&random::kind(command).as_str()) {
+            let again = self.world.ask(command.clone());
+            assert!(again.is_err(), "{command:?} was done twice: {again:?}");
         }
     }
 

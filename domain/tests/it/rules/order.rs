@@ -67,7 +67,10 @@ rules! {
         refused("invalid_order_state: order o is placed; this needs it to be draft");
     shipping_is_set:
         [start("o")] shipping("o", yen(50)) => happens(&["order-o shipping_set cost=50 JPY method=post"]);
-    shipping_costs_nothing_or_more:
+    shipping_may_cost_nothing:
+        [start("o"), shipping("o", yen(5))] shipping("o", yen(0)) =>
+        happens(&["order-o shipping_set cost=0 JPY method=post"]);
+    shipping_does_not_cost_less_than_nothing:
         [start("o")] shipping("o", yen(-1)) => refused("price_negative: the price is -1 JPY; it must not be below zero");
     shipping_in_another_currency_is_refused:
         [start("o")] shipping("o", money(1, "USD")) =>
@@ -163,6 +166,13 @@ rules! {
             "order-o order_payment_recorded amount=40 JPY capture=manual payment_id=half step=refunded",
             "account-payer refund_received amount=100 JPY from=shop payment_id=paid refund_id=o",
             "account-payer refund_received amount=40 JPY from=shop payment_id=half refund_id=o",
+        ]);
+    a_cancellation_gives_the_last_yen_back:
+        [market(), placed("o", &[("tea", 1)]), pay_order("p", "o", 1, Automatic), pay_order("q", "o", 1, Manual)]
+        cancel("o") =>
+        happens_among_others(&[
+            "account-payer hold_released amount=1 JPY hold_id=q payment_id=q",
+            "account-payer refund_received amount=1 JPY from=shop payment_id=p refund_id=o",
         ]);
     a_cancellation_that_cannot_be_refunded_is_refused:
         [market(), placed("o", &[("tea", 1)]), pay_order("p", "o", 110, Automatic), withdraw("shop", 1)] cancel("o") =>

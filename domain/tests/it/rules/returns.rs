@@ -82,6 +82,10 @@ rules! {
     a_return_without_funds_to_refund_is_refused:
         [paid(), ask_return("o", "r", &[("cake", 1)]), withdraw("shop", 68)] receive_return("o", "r") =>
         refused("insufficient_funds: account shop has 32 JPY available, 33 JPY was asked");
+    a_return_beyond_exact_integers_of_stock_is_refused:
+        [paid(), receive("cake", domain::money::AMOUNT_MAX), ask_return("o", "r", &[("cake", 1)])]
+        receive_return("o", "r") =>
+        refused("quantity_out_of_range: the quantity 1 is not usable here; it must not be zero and the stock must stay within 9007199254740991");
     a_completed_order_can_be_returned:
         [paid(), deliver("o", "s"), ask_return("o", "r", &[("cake", 3)])] receive_return("o", "r") =>
         happens_among_others(&["account-payer refund_received amount=100 JPY from=shop payment_id=p refund_id=r"]);
