@@ -76,7 +76,21 @@ impl Sequencer {
 
     fn take_each(&mut self, submission: &Submission) -> Vec<Decided> {
         let now = self.now();
-        submission.requests.iter().map(|request| self.take(request, now, submission.dry_run)).collect()
+        let mut decided = Vec::with_capacity(submission.requests.len());
+        let mut not_taken = None;
+        for request in &submission.requests {
+            // What comes after a command that could not be written may build on it, and is not decided without it.
+            if let Some(why) = &not_taken {
+                decided.push(Decided::Now(Outcome::NotTaken(Unavailable::clone(why))));
+                continue;
+            }
+            let outcome = self.take(request, now, submission.dry_run);
+            if let Decided::Now(Outcome::NotTaken(why)) = &outcome {
+                not_taken = (!matches!(why, Unavailable::TooLarge { .. })).then(|| why.clone());
+            }
+            decided.push(outcome);
+        }
+        decided
     }
 
     fn take(&mut self, request: &Request, now: DateTime<Utc>, dry_run: bool) -> Decided {

@@ -44,6 +44,7 @@ pub(super) async fn take<C: Commands>(
             waiting: VecDeque::new(),
             in_flight: 0,
             answered: 0,
+            given_up: None,
             scratch: Vec::new(),
         };
         // Who has gone away needs no answers; what was handed in is decided all the same.
@@ -82,6 +83,9 @@ struct Run<'a, C> {
     in_flight: usize,
     /// How many lines were answered.
     answered: u64,
+    /// Why commands were not taken up, once that has happened: what comes after them is not handed in either, because it
+    /// may build on them, and a refusal for want of them would be kept under its key.
+    given_up: Option<Unavailable>,
     scratch: Vec<u8>,
 }
 
@@ -155,11 +159,17 @@ impl<C: Commands> Run<'_, C> {
         self.in_flight += self.gathering.slots.len();
         let Chunk { slots, requests } = std::mem::take(&mut self.gathering);
         let answer = (!requests.is_empty()).then(|| {
+            if let Some(why) = &self.given_up {
+                return Box::pin(std::future::ready(Err(why.clone()))) as Answer<'_>;
+            }
             let submission = Submission { requests, mode: Mode::Independent, dry_run: self.batch.dry_run };
             let mut answer: Answer<'_> = Box::pin(self.commands.submit(submission));
             // The first poll hands the commands in: chunks are decided in the order of the batch.
             match answer.as_mut().now_or_never() {
-                Some(outcomes) => Box::pin(std::future::ready(outcomes)),
+                Some(outcomes) => {
+                    self.given_up = outcomes.as_ref().err().cloned();
+                    Box::pin(std::future::ready(outcomes))
+                }
                 None => answer,
             }
         });
@@ -181,7 +191,12 @@ impl<C: Commands> Run<'_, C> {
         self.in_flight -= slots.len();
         let mut out = Vec::with_capacity(slots.len() * 400);
         let (outcomes, unavailable) = match outcomes {
-            Some(Ok(outcomes)) => (outcomes, None),
+            Some(Ok(outcomes)) => {
+                if let Some(Outcome::NotTaken(why)) = outcomes.last() {
+                    self.given_up.get_or_insert_with(|| why.clone());
+                }
+                (outcomes, None)
+            }
             Some(Err(why)) => (Vec::new(), Some(problem::unavailable(&why))),
             None => (Vec::new(), None),
         };

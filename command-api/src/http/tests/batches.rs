@@ -288,6 +288,31 @@ async fn a_chunk_that_is_not_taken_up_is_told_for_each_of_its_lines() {
     assert_eq!((atomic.status, atomic.header("retry-after")), (503, Some("1")));
 }
 
+/// An engine that is full for the second submission and has room again for the third.
+#[derive(Clone, Default)]
+struct FullOnce(Arc<Mutex<usize>>);
+
+impl Commands for FullOnce {
+    async fn submit(&self, submission: Submission) -> Result<Vec<Outcome>, Unavailable> {
+        let mut submissions = self.0.lock().unwrap();
+        *submissions += 1;
+        match *submissions {
+            2 => Err(Unavailable::QueueFull { queued: 9 }),
+            _ => Ok(submission.requests.iter().map(|_| accepted()).collect()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_comes_after_a_chunk_that_was_not_taken_up_is_not_decided_without_it() {
+    let engine = FullOnce::default();
+    let app = app(engine.clone(), Options { batch_chunk_commands: 1, ..Options::default() });
+    let answers =
+        batch(&app, "", lines(&[deposit("a", "1", 1), deposit("a", "2", 1), deposit("a", "3", 1)])).await.lines();
+    assert_eq!(answers.iter().map(|a| a["status"].clone()).collect::<Vec<_>>(), [json!(200), json!(503), json!(503)]);
+    assert_eq!(*engine.0.lock().unwrap(), 2, "the third command was not handed in");
+}
+
 /// An engine that answers only as often as it is let.
 #[derive(Clone)]
 struct Held(Arc<Semaphore>, Arc<Mutex<usize>>);
