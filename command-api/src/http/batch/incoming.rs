@@ -65,8 +65,8 @@ impl Incoming {
         self.splitter.next_piece()
     }
 
-    /// Whether anything but white space has arrived.
-    pub(super) fn has_begun(&self) -> bool {
+    /// Whether there will be a piece. To be asked before the first is taken.
+    pub(super) fn has_begun(&mut self) -> bool {
         self.splitter.has_begun()
     }
 

@@ -29,7 +29,7 @@ pub(super) async fn take<C: Commands>(
     while first == Arrival::More && !incoming.has_begun() {
         first = incoming.arrive().await;
     }
-    if first == Arrival::End {
+    if first == Arrival::End && !incoming.has_begun() {
         return Err(batch_empty());
     }
     let Surface { commands, options, .. } = surface;

@@ -99,9 +99,21 @@ impl Splitter {
         self.complete = true;
     }
 
-    /// Whether anything but white space has arrived.
-    pub(super) fn has_begun(&self) -> bool {
-        self.form != Form::Unknown || !self.buffer.trim_ascii().is_empty()
+    /// Whether there will be a piece. To be asked before the first is taken.
+    pub(super) fn has_begun(&mut self) -> bool {
+        self.begin();
+        if self.form == Form::Array {
+            self.begin_element();
+            if self.buffer.get(self.start) == Some(&b']') {
+                self.advance(self.start + 1);
+                self.form = Form::Ended;
+            }
+        }
+        if self.form == Form::Ended {
+            self.begin_element();
+        }
+        let is_unfinished_array = self.form == Form::Array && self.complete;
+        self.form != Form::Unknown && self.start < self.buffer.len() || is_unfinished_array
     }
 
     /// The line of the next piece, counted from 1.
@@ -111,17 +123,26 @@ impl Splitter {
 
     /// The next piece; `None` until more arrives, and for ever once all has arrived and is given out.
     pub(super) fn next_piece(&mut self) -> Option<Piece<'_>> {
-        if self.form == Form::Unknown {
-            let first = self.buffer[self.start..].iter().position(|byte| !byte.is_ascii_whitespace())?;
-            let is_array = self.buffer[self.start + first] == b'[';
-            self.form = if is_array { Form::Array } else { Form::Lines };
-            self.advance(self.start + first + usize::from(is_array));
-        }
+        self.begin();
         match self.form {
             Form::Unknown | Form::EndedBadly => None,
             Form::Lines => self.next_line(),
             Form::Array => self.next_element(),
             Form::Ended => self.after_end(),
+        }
+    }
+
+    /// Finds out how the batch is written, once anything but white space has arrived.
+    fn begin(&mut self) {
+        if self.form != Form::Unknown {
+            return;
+        }
+        // What is passed over is not looked at again, however much of it there is.
+        self.begin_element();
+        if let Some(byte) = self.buffer.get(self.start) {
+            let is_array = *byte == b'[';
+            self.form = if is_array { Form::Array } else { Form::Lines };
+            self.advance(self.start + usize::from(is_array));
         }
     }
 
@@ -305,6 +326,50 @@ mod tests {
                 assert_eq!(pieces(text, part_bytes, 100), expected, "{text:?} in parts of {part_bytes}");
             }
         }
+    }
+
+    #[test]
+    fn a_batch_has_begun_once_there_will_be_a_piece() {
+        for (text, has_begun) in [
+            ("", false),
+            (" \n", false),
+            ("[", true),
+            ("[]", false),
+            (" [\n] \n", false),
+            ("{", true),
+            ("\n\nx", true),
+            ("[{", true),
+            ("[,", true),
+            ("[[", true),
+            ("[] x", true),
+        ] {
+            for part_bytes in [1, 1000] {
+                let mut splitter = Splitter::new(100);
+                for part in text.as_bytes().chunks(part_bytes) {
+                    splitter.push(part);
+                    splitter.has_begun();
+                }
+                splitter.finish();
+                assert_eq!(splitter.has_begun(), has_begun, "{text:?} in parts of {part_bytes}");
+                assert_eq!(splitter.next_piece().is_some(), has_begun, "{text:?} in parts of {part_bytes}");
+            }
+        }
+    }
+
+    #[test]
+    fn white_space_before_the_batch_is_not_kept() {
+        let mut splitter = Splitter::new(100);
+        for part in std::iter::once(&b"["[..]).chain(std::iter::repeat_n(&b" \n"[..], 10_000)) {
+            splitter.push(part);
+            assert!(!splitter.has_begun() && splitter.buffer.len() <= 3);
+        }
+        let mut splitter = Splitter::new(100);
+        for _ in 0..10_000 {
+            splitter.push(b" \n");
+            assert!(splitter.next_piece().is_none() && splitter.buffer.len() <= 2);
+        }
+        splitter.push(b"x\n");
+        assert_eq!(splitter.next_piece(), Some(Piece::Command { line: 10_001, text: b"x" }));
     }
 
     #[test]
