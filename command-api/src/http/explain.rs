@@ -108,7 +108,7 @@ pub(super) fn members(value: &Value, at: &str, expected: &str, known: &[Member],
         }
     }
     for name in object.keys().filter(|name| known.iter().all(|member| member.name != **name)) {
-        let at = path(&shown(name, 64));
+        let at = path(&named(name));
         faults.add(&at, "unknown_field", || {
             let names = known.iter().filter(|member| member.told).map(|member| member.name);
             let hint = match nearest(name, names.clone()) {
@@ -134,6 +134,11 @@ fn described(value: &Value) -> String {
         Value::Array(_) => "an array".to_owned(),
         Value::Object(_) => "an object".to_owned(),
     }
+}
+
+/// A name as sentences have it: short, and to be seen even where it is empty.
+pub(super) fn named(name: &str) -> String {
+    if name.is_empty() { "\"\"".to_owned() } else { shown(name, 64) }
 }
 
 /// The beginning of a text that may be long.

@@ -9,11 +9,13 @@ use axum::http::{HeaderMap, StatusCode};
 use domain::ids::Version;
 use http_problem::{Problem, RequestId, nearest};
 
-use super::explain::{Faults, shown};
+use super::explain::{Faults, named, shown};
 use super::idempotency_key::IdempotencyKey;
 use super::principal::principal;
 use crate::engine::Mode;
 
+/// The header of a single command's key.
+pub(super) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 /// The longest `X-Correlation-Id`, in bytes.
 const CORRELATION_ID_BYTES_MAX: usize = 128;
 
@@ -55,8 +57,7 @@ impl Caller {
 /// # Errors
 /// `idempotency_key_missing`, `idempotency_key_invalid`.
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<IdempotencyKey, Problem> {
-    const NAME: &str = "Idempotency-Key";
-    let refuse = |code, detail: String| Problem::new(StatusCode::BAD_REQUEST, code, detail).param(NAME);
+    let refuse = |code, detail: String| Problem::new(StatusCode::BAD_REQUEST, code, detail).param(IDEMPOTENCY_KEY);
     let mut given = headers.get_all("idempotency-key").iter();
     let Some(key) = given.next() else {
         let detail = "the header Idempotency-Key is missing; send a new one with every new command (a UUID, say), and \
@@ -107,11 +108,11 @@ pub(super) fn query(parts: &Parts, known: &[&'static str], faults: &mut Faults) 
     for (index, (name, value)) in pairs.iter().enumerate() {
         let (name, value) = (name.as_str(), value.as_str());
         if pairs[..index].iter().any(|(earlier, _)| earlier == name) {
-            faults.add(name, "duplicate_field", || format!("the query parameter {} stands twice", shown(name, 64)));
+            faults.add(&named(name), "duplicate_field", || format!("the query parameter {} stands twice", named(name)));
             continue;
         }
         match (name, value) {
-            _ if !known.contains(&name) => faults.add(name, "unknown_field", || unknown_parameter(name, known)),
+            _ if !known.contains(&name) => faults.add(&named(name), "unknown_field", || unknown_parameter(name, known)),
             ("dry_run", "true") => asked.dry_run = true,
             ("dry_run", "false") => asked.dry_run = false,
             ("mode", "independent") => asked.mode = Mode::Independent,
@@ -131,7 +132,7 @@ fn unknown_parameter(name: &str, known: &[&'static str]) -> String {
         Some(near) => format!("did you mean {near}?"),
         None => format!("there is {} here", known.join(" and ")),
     };
-    format!("{} is not a query parameter here; {hint}", shown(name, 64))
+    format!("{} is not a query parameter here; {hint}", named(name))
 }
 
 /// Refuses a body that is not written in one of these types; one that does not say is taken.
