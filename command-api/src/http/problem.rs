@@ -105,11 +105,23 @@ pub(super) fn refused(rejection: &Rejection, position: Option<Position>, replaye
     problem
 }
 
-/// The key was used before for a different command.
-pub(super) fn key_reused() -> Problem {
+/// The key, which stands in this field, was used before for a different command.
+pub(super) fn key_reused(field: &str) -> Problem {
     let detail = "this idempotency key was used before for a different command; use a new key for a new command, or \
                   send the first command again, unchanged, to get its answer";
-    Problem::new(StatusCode::CONFLICT, "idempotency_key_reused", detail).param("Idempotency-Key")
+    Problem::new(StatusCode::CONFLICT, "idempotency_key_reused", detail).param(field)
+}
+
+/// Two commands of an atomic batch, which begin on these lines, have the same key.
+pub(super) fn key_doubled(index: usize, line: u64, earlier_line: u64) -> Problem {
+    let detail = format!(
+        "line {line} has the same key as line {earlier_line}, so nothing of this atomic batch was done; give each of \
+         its commands a key of its own"
+    );
+    Problem::new(StatusCode::CONFLICT, "idempotency_key_reused", detail)
+        .param(format!("line {line}: key"))
+        .figure("refused_index", index)
+        .figure("refused_line", line)
 }
 
 /// A command of an atomic batch was not decided, because another was refused.
@@ -177,7 +189,7 @@ mod tests {
             Unavailable::Stopping,
             Unavailable::Unknown { reason: String::new() },
         ];
-        let others = [key_reused(), not_decided(0), batch_differs()];
+        let others = [key_reused("key"), key_doubled(1, 2, 1), not_decided(0), batch_differs()];
         for problem in unavailable.iter().map(super::unavailable).chain(others) {
             let page = http_problem::explanation(problem.code).unwrap_or_else(|| panic!("{}", problem.code));
             assert_eq!(page.statuses, [problem.status.as_u16()], "{}", problem.code);

@@ -48,7 +48,7 @@ pub(super) async fn take<W: Wire, C: Commands>(
     let outcomes = surface.commands.submit(submission).await.map_err(|why| problem::unavailable(&why))?;
     match outcomes.into_iter().next() {
         Some(Outcome::Accepted(accepted)) => Ok(accepted_response(&accepted)),
-        Some(other) => Ok(positioned(not_accepted(&other, asked_of))),
+        Some(other) => Ok(positioned(not_accepted(&other, asked_of, head::IDEMPOTENCY_KEY))),
         None => unreachable!("the engine gives an outcome for every command"),
     }
 }
@@ -87,13 +87,13 @@ pub(super) fn asked_of(command: &Command) -> AskedOf {
     if matches!(command, Command::Product(..)) { AskedOf::Product } else { AskedOf::Other }
 }
 
-/// The problem of a command that was not accepted.
-pub(super) fn not_accepted(outcome: &Outcome, asked_of: AskedOf) -> Problem {
+/// The problem of a command that was not accepted; its key stands in this field.
+pub(super) fn not_accepted(outcome: &Outcome, asked_of: AskedOf, key_field: &str) -> Problem {
     match outcome {
         Outcome::Refused { rejection, position, replayed } => {
             problem::refused(rejection, *position, *replayed, asked_of)
         }
-        Outcome::KeyReused => problem::key_reused(),
+        Outcome::KeyReused => problem::key_reused(key_field),
         Outcome::NotDecided { refused_index } => problem::not_decided(*refused_index),
         Outcome::BatchDiffers => problem::batch_differs(),
         Outcome::NotTaken(why) => problem::unavailable(why),

@@ -1,6 +1,8 @@
 //! A batch whose commands are accepted all together or not at all: one submission, and nothing of it where a line
 //! cannot be read.
 
+use std::collections::HashMap;
+
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::ids::Position;
@@ -10,7 +12,7 @@ use serde_json::{Value, json};
 use super::incoming::{Arrival, Incoming};
 use super::line::{self, Slot};
 use super::{Batch, batch_empty, lines_response};
-use crate::engine::{Mode, Outcome, Submission};
+use crate::engine::{Mode, Outcome, Request, Submission};
 use crate::http::explain::FAULTS_MAX;
 use crate::http::problem::AskedOf;
 use crate::http::{Commands, answer, head, problem, single};
@@ -39,6 +41,9 @@ pub(super) async fn take<C: Commands>(commands: &C, batch: Batch, mut incoming: 
         }
     }
     let slots = all_read(slots)?;
+    if let Some((earlier, index)) = key_doubled(&requests) {
+        return Err(problem::key_doubled(index, slots[index].0, slots[earlier].0));
+    }
     let submission = Submission { requests, mode: Mode::Atomic, dry_run: batch.dry_run };
     let outcomes = commands.submit(submission).await.map_err(|why| problem::unavailable(&why))?;
     let refused = outcomes.iter().position(|o| !matches!(o, Outcome::Accepted(_) | Outcome::NotDecided { .. }));
@@ -94,6 +99,13 @@ fn of_line(line: u64, problem: &Problem) -> Vec<FieldError> {
     named.collect()
 }
 
+/// The first command that has the key of an earlier one, behind that one.
+fn key_doubled(requests: &[Request]) -> Option<(usize, usize)> {
+    let mut first = HashMap::with_capacity(requests.len());
+    let mut requests = requests.iter().enumerate();
+    requests.find_map(|(index, request)| first.insert(&*request.key, index).map(|earlier| (earlier, index)))
+}
+
 fn accepted(slots: &[Asked], outcomes: &[Outcome]) -> Response {
     let mut out = Vec::with_capacity(outcomes.len() * 400);
     let mut last = None;
@@ -113,7 +125,7 @@ fn accepted(slots: &[Asked], outcomes: &[Outcome]) -> Response {
 /// The problem of the one command that was refused, for the whole batch.
 fn refusal(slots: &[Asked], outcomes: &[Outcome], refused: usize) -> Problem {
     let (line, asked_of) = slots[refused];
-    let mut problem = single::not_accepted(&outcomes[refused], asked_of);
+    let mut problem = single::not_accepted(&outcomes[refused], asked_of, &format!("line {line}: key"));
     problem.detail = format!(
         "the command with index {refused} (line {line}) was not accepted, so nothing of this atomic batch was done: {}",
         problem.detail
@@ -123,7 +135,7 @@ fn refusal(slots: &[Asked], outcomes: &[Outcome], refused: usize) -> Problem {
             json!({"index": index, "line": line, "status": answer::status(accepted).as_u16(), "replayed": true})
         }
         other => {
-            let Problem { status, code, .. } = single::not_accepted(other, *asked_of);
+            let Problem { status, code, .. } = single::not_accepted(other, *asked_of, "key");
             json!({"index": index, "line": line, "status": status.as_u16(), "code": code})
         }
     });

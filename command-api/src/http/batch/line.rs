@@ -63,7 +63,7 @@ pub(super) fn write(out: &mut Vec<u8>, index: u64, line: u64, outcome: &Outcome,
             answer::write_members(out, accepted);
             out.extend_from_slice(b"}\n");
         }
-        other => write_problem(out, index, line, &single::not_accepted(other, asked_of)),
+        other => write_problem(out, index, line, &single::not_accepted(other, asked_of, "key")),
     }
 }
 
