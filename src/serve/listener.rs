@@ -134,7 +134,8 @@ impl Connection {
         // Answers are written in one piece; waiting for more would only delay them. A socket that refuses is gone.
         let _ = stream.set_nodelay(true);
         let mut builder = Builder::new(TokioExecutor::new());
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(self.head);
+        // A client that has written all it wants to write may close its half and still wait for its answers.
+        builder.http1().half_close(true).timer(TokioTimer::new()).header_read_timeout(self.head);
         builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX).keep_alive_interval(PING_INTERVAL);
         let asked = Arc::new(AtomicBool::new(false));
         let service = {
