@@ -29,6 +29,7 @@ mod tests;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
@@ -59,6 +60,8 @@ pub struct Options {
     pub body_bytes_max: usize,
     /// The largest body of a batch, in bytes.
     pub batch_bytes_max: usize,
+    /// How long the body of a single command may take to arrive, and how long a batch may pause.
+    pub body_read_timeout: Duration,
     /// How many commands of an independent batch are handed to the engine at once, at most.
     pub batch_chunk_commands: usize,
     /// How many commands of one independent batch wait for their answer at once, at most; one chunk always may.
@@ -74,6 +77,7 @@ impl Default for Options {
         Self {
             body_bytes_max: 1 << 20,
             batch_bytes_max: 64 << 20,
+            body_read_timeout: Duration::from_secs(20),
             batch_chunk_commands: 1_000,
             batch_commands_in_flight: 8_192,
             batch_answer_bytes_max: 64 << 20,

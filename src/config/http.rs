@@ -17,6 +17,8 @@ pub(crate) struct Http {
     pub connections_max: usize,
     /// How long a client may take to send the head of a request.
     pub header_read_timeout: Duration,
+    /// How long the body of a command may take to arrive, and how long a batch may pause.
+    pub body_read_timeout: Duration,
     /// How long a request may take until its answer begins.
     pub request_timeout: Duration,
     /// The largest body of one command, in bytes.
@@ -34,6 +36,7 @@ impl Http {
             allow_unauthenticated: settings.get("allow_unauthenticated")?,
             connections_max: settings.get::<NonZeroUsize>("connections_max")?.get(),
             header_read_timeout: settings.milliseconds("header_read_timeout_ms")?,
+            body_read_timeout: settings.milliseconds("body_read_timeout_ms")?,
             request_timeout: settings.milliseconds("request_timeout_ms")?,
             body_bytes_max: settings.get::<NonZeroUsize>("body_bytes_max")?.get(),
             batch_bytes_max: settings.get::<NonZeroUsize>("batch_bytes_max")?.get(),

@@ -247,6 +247,7 @@ mod tests {
         let commands = command_api::http::Options::default();
         assert_eq!(configuration.http.body_bytes_max, commands.body_bytes_max);
         assert_eq!(configuration.http.batch_bytes_max, commands.batch_bytes_max);
+        assert_eq!(configuration.http.body_read_timeout, commands.body_read_timeout);
         assert!(!configuration.http.allow_unauthenticated);
     }
 

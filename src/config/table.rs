@@ -63,6 +63,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
     value("commands_in_flight_max", "COUNT", "65536", "Commands that may wait for their answer at once; more get 503"),
     value("connections_max", "COUNT", "4096", "Connections at once; more wait to be accepted"),
     value("header_read_timeout_ms", "MS", "30000", "How long a client may take to send the head of a request"),
+    value(
+        "body_read_timeout_ms",
+        "MS",
+        "20000",
+        "How long the body of a command may take to arrive, and how long a batch may pause",
+    ),
     value("request_timeout_ms", "MS", "30000", "How long a request may take until its answer begins"),
     value("body_bytes_max", "BYTES", "1048576", "The largest body of one command, and the longest line of a batch"),
     value("batch_bytes_max", "BYTES", "67108864", "The largest body of a batch of commands"),

@@ -31,6 +31,7 @@ pub(super) fn all(configuration: &Configuration, engine: Engine, views: Monitor,
     let commands = command_api::http::Options {
         body_bytes_max: configuration.http.body_bytes_max,
         batch_bytes_max: configuration.http.batch_bytes_max,
+        body_read_timeout: configuration.http.body_read_timeout,
         ..command_api::http::Options::default()
     };
     let commands = command_api::http::router(engine.clone(), commands);

@@ -1,6 +1,7 @@
 //! What a request says beside its body: headers and query.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use axum::extract::Query;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH};
@@ -182,8 +183,32 @@ pub(super) fn body_too_large(bytes_max: usize) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail).figure("bytes_max", bytes_max)
 }
 
+/// What a body that did not come as a whole has brought about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Done {
+    /// Nothing.
+    Nothing,
+    /// The commands of an independent batch that came before.
+    TheLinesBefore,
+}
+
+impl Done {
+    fn said(self) -> &'static str {
+        match self {
+            Self::Nothing => "so nothing was done; send the request again",
+            Self::TheLinesBefore => "so only the lines before were done; send the batch again with the same keys",
+        }
+    }
+}
+
+/// The body did not come in time, or nothing more of it.
+pub(super) fn body_too_slow(limit: Duration, done: Done) -> Problem {
+    let detail = format!("the body did not come, or did not go on, within {} ms, {}", limit.as_millis(), done.said());
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail).retry_after(1)
+}
+
 /// The body broke off.
-pub(super) fn body_incomplete() -> Problem {
-    let detail = "the body ended before it was complete, so nothing was done; send the request again";
+pub(super) fn body_incomplete(done: Done) -> Problem {
+    let detail = format!("the body ended before it was complete, {}", done.said());
     Problem::new(StatusCode::BAD_REQUEST, "body_incomplete", detail)
 }

@@ -9,10 +9,11 @@ use domain::command::Command;
 use domain::ids::{Position, Version};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use http_problem::Problem;
+use tokio::time::timeout;
 
 use super::definition::Wire;
 use super::explain::Faults;
-use super::head::{self, Caller};
+use super::head::{self, Caller, Done};
 use super::idempotency_key::IdempotencyKey;
 use super::problem::{self, AskedOf};
 use super::read::{self, Beside, Taken, invalid_one};
@@ -40,7 +41,11 @@ pub(super) async fn take<W: Wire, C: Commands>(
         invalid_one("path", "invalid_value", "an id in the path is not UTF-8 after decoding".to_owned())
     })?;
     let path: Vec<&str> = path.iter().map(|(_, value)| value).collect();
-    let bytes = whole(body, bytes_max).await?;
+    let limit = surface.options.body_read_timeout;
+    let bytes = match timeout(limit, whole(body, bytes_max)).await {
+        Ok(read) => read?,
+        Err(_) => return Err(head::body_too_slow(limit, Done::Nothing)),
+    };
     let taken = read::body::<W>(&bytes, Beside { path: &path, if_match, faults }, &mut Vec::new())?;
     let asked_of = asked_of(&taken.command);
     let requests = vec![engine_request(taken, key, &caller)];
@@ -61,7 +66,7 @@ async fn whole(body: Body, bytes_max: usize) -> Result<bytes::Bytes, Problem> {
     match Limited::new(body, bytes_max).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(head::body_too_large(bytes_max)),
-        Err(_) => Err(head::body_incomplete()),
+        Err(_) => Err(head::body_incomplete(Done::Nothing)),
     }
 }
 

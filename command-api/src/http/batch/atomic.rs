@@ -14,8 +14,9 @@ use super::line::{self, Slot};
 use super::{Batch, batch_empty, lines_response};
 use crate::engine::{Mode, Outcome, Request, Submission};
 use crate::http::explain::FAULTS_MAX;
+use crate::http::head::Done;
 use crate::http::problem::AskedOf;
-use crate::http::{Commands, answer, head, problem, single};
+use crate::http::{Commands, answer, problem, single};
 
 /// Takes the batch.
 ///
@@ -33,11 +34,11 @@ pub(super) async fn take<C: Commands>(commands: &C, batch: Batch, mut incoming: 
             slots.push(slot);
             requests.extend(request);
         }
-        match arrival {
-            Arrival::More => {}
-            Arrival::End => break,
-            Arrival::TooLarge => return Err(incoming.too_large()),
-            Arrival::Broken => return Err(head::body_incomplete()),
+        if let Some(problem) = incoming.cut_short(arrival, Done::Nothing) {
+            return Err(problem);
+        }
+        if arrival == Arrival::End {
+            break;
         }
     }
     let slots = all_read(slots)?;

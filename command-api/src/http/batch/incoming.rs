@@ -1,11 +1,15 @@
 //! The body of a batch as it arrives.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use http_body_util::BodyExt;
 use http_problem::Problem;
+use tokio::time::timeout;
 
 use super::split::{Piece, Splitter};
-use crate::http::{Options, head};
+use crate::http::Options;
+use crate::http::head::{self, Done};
 
 /// What has arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub(super) enum Arrival {
     TooLarge,
     /// The body broke off; what is incomplete counts for nothing.
     Broken,
+    /// Nothing more came for too long; what is incomplete counts for nothing.
+    TooSlow,
 }
 
 /// The body of a batch, cut into commands.
@@ -27,6 +33,7 @@ pub(super) struct Incoming {
     received_bytes: usize,
     bytes_max: usize,
     line_bytes_max: usize,
+    pause_max: Duration,
 }
 
 impl Incoming {
@@ -37,12 +44,14 @@ impl Incoming {
             received_bytes: 0,
             bytes_max: options.batch_bytes_max,
             line_bytes_max: options.body_bytes_max,
+            pause_max: options.body_read_timeout,
         }
     }
 
     /// Waits until more has arrived. It can be given up while it waits, and nothing is lost.
     pub(super) async fn arrive(&mut self) -> Arrival {
-        match self.body.frame().await {
+        let Ok(frame) = timeout(self.pause_max, self.body.frame()).await else { return Arrival::TooSlow };
+        match frame {
             None => {
                 self.splitter.finish();
                 Arrival::End
@@ -80,8 +89,13 @@ impl Incoming {
         self.line_bytes_max
     }
 
-    /// The body is larger than it may be.
-    pub(super) fn too_large(&self) -> Problem {
-        head::body_too_large(self.bytes_max)
+    /// Why the body did not come to its end, where it did not.
+    pub(super) fn cut_short(&self, by: Arrival, done: Done) -> Option<Problem> {
+        match by {
+            Arrival::More | Arrival::End => None,
+            Arrival::TooLarge => Some(head::body_too_large(self.bytes_max)),
+            Arrival::TooSlow => Some(head::body_too_slow(self.pause_max, done)),
+            Arrival::Broken => Some(head::body_incomplete(done)),
+        }
     }
 }

@@ -16,6 +16,7 @@ use super::line::{self, Slot};
 use super::outlet::{Gone, Outlet, outlet};
 use super::{Batch, batch_empty, lines_response};
 use crate::engine::{Mode, Outcome, Request, Submission, Unavailable};
+use crate::http::head::Done;
 use crate::http::{Commands, Options, Surface, problem};
 
 /// Takes the batch: answers at once with a body that is written while the batch is read.
@@ -31,6 +32,9 @@ pub(super) async fn take<C: Commands>(
     }
     if first == Arrival::End && !incoming.has_begun() {
         return Err(batch_empty());
+    }
+    if let Some(problem) = incoming.cut_short(first, Done::Nothing) {
+        return Err(problem);
     }
     let Surface { commands, options, .. } = surface;
     let (outlet, body) = outlet(options.batch_answer_bytes_max, place);
@@ -110,12 +114,10 @@ impl<C: Commands> Run<'_, C> {
         while !self.waiting.is_empty() {
             self.answer_oldest().await?;
         }
-        if arrival == Arrival::TooLarge {
-            let mut out = Vec::new();
-            line::write_problem(&mut out, self.answered, incoming.line(), &incoming.too_large());
-            self.outlet.put(out).await?;
-        }
-        Ok(())
+        let Some(problem) = incoming.cut_short(arrival, Done::TheLinesBefore) else { return Ok(()) };
+        let mut out = Vec::new();
+        line::write_problem(&mut out, self.answered, incoming.line(), &problem);
+        self.outlet.put(out).await
     }
 
     /// Waits until more arrives, and sends answers out in the meantime.

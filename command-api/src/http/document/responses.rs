@@ -53,12 +53,13 @@ pub(super) fn command_responses(creates: bool) -> Value {
         "200": accepted("Accepted, and durable."),
         "400": problem("The request cannot be read: `errors` lists every field that is wrong."),
         "404": problem("What was named does not exist."),
+        "408": problem("The body did not come in time; nothing was done."),
         "409": problem("A name is taken, the version is another one, the key was used for something else, or what was named is not in a state for this."),
         "413": problem("The body is too large."),
         "415": problem("The body is not JSON."),
         "422": problem("The rules refuse it: `code` and `figures` say why."),
         "500": problem("Whether the command counts is unknown: ask again with the same key."),
-        "503": problem("Nothing was done; try again after `Retry-After` seconds.")
+        "503": problem("Not taken up, or not answered in time: try again with the same key after `Retry-After` seconds.")
     });
     if creates {
         responses["200"] = accepted("Accepted, for a dry run.");
