@@ -16,6 +16,7 @@ use super::page::Listed;
 use super::payments;
 use super::snapshot::QueryState;
 use super::time::Bound;
+use crate::model::stamp::storable;
 
 const STATES: [&str; 5] = ["draft", "placing", "placed", "completed", "cancelled"];
 
@@ -41,6 +42,7 @@ pub(super) async fn list(State(state): State<QueryState>, mut asked: Asked) -> A
     let page = asked.page(|key| match key {
         [ordered_at_us, order_id] => {
             let ordered_at = DateTime::from_timestamp_micros(ordered_at_us.parse().ok()?)?;
+            let ordered_at = Some(ordered_at).filter(|at| storable(*at) == *at)?;
             Some((ordered_at, order_id.parse::<OrderId>().ok()?))
         }
         _ => None,
