@@ -3,6 +3,7 @@
 
 mod around;
 mod health;
+mod leftover;
 mod listener;
 mod prometheus;
 mod routes;

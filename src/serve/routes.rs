@@ -12,7 +12,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::{around, health, prometheus};
+use super::{around, health, leftover, prometheus};
 use crate::config::Configuration;
 
 #[derive(OpenApi)]
@@ -52,5 +52,5 @@ pub(super) fn all(configuration: &Configuration, engine: Engine, views: Monitor,
         .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
         .layer(middleware::from_fn(move |request, next| around::bounded(limit, request, next)))
         .layer(middleware::from_fn(around::measured));
-    dressed(router, known)
+    dressed(router, known).layer(middleware::from_fn(leftover::read_away))
 }
