@@ -1,12 +1,16 @@
 //! Tests of Bursar as a whole: the real programs, real files and a real PostgreSQL. A module per subject.
 #![allow(clippy::unwrap_used)]
 
+mod bad_input;
 mod client;
 mod connections;
+mod contention;
 mod description;
 mod import;
 mod layering;
 mod lifecycle;
 mod postgres;
+mod scene;
 mod server;
 mod tools;
+mod wire;
