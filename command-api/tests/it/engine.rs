@@ -1,19 +1,19 @@
 //! The engine on a real log in a folder: what it promises about keys, batches, versions, refusals and restarts.
-#![allow(clippy::unwrap_used, missing_docs)]
 
 use std::path::Path;
 use std::sync::Arc;
 
 use command_api::engine::{self, Accepted, Engine, Mode, Options, Outcome, Request, Running, Submission};
-use domain::account::AccountCommand;
-use domain::command::Command;
-use domain::ids::{AccountId, OrderId, Position, ProductId, Version};
-use domain::money::{Amount, Money};
-use domain::order::OrderCommand;
+use domain::ids::{Position, Version};
 use domain::product::ProductCommand;
 use domain::rejection::Rejection;
 use event_store::log::{Log, Options as LogOptions};
 use tempfile::TempDir;
+
+use crate::ask::{
+    accepted, add_item, create, deposit, on_product, one, open, place, receive, refused, request, send, start_order,
+    submit, withdraw, withdraw_everything,
+};
 
 fn start(folder: &Path) -> Running {
     let options = LogOptions { segment_bytes: 256 << 10, ..LogOptions::default() };
@@ -21,79 +21,8 @@ fn start(folder: &Path) -> Running {
     engine::start(opened.log, opened.appender, &Options::default()).unwrap()
 }
 
-fn gbp(amount: i64) -> Money {
-    Money::new(Amount::new(amount).unwrap(), "GBP".parse().unwrap())
-}
-
-fn id(text: &str) -> AccountId {
-    AccountId::new(text).unwrap()
-}
-
-fn open(account: &str) -> Command {
-    Command::Account(
-        id(account),
-        AccountCommand::Open { owner_id: "o".parse().unwrap(), currency: "GBP".parse().unwrap() },
-    )
-}
-
-fn deposit(account: &str, amount: i64) -> Command {
-    Command::Account(id(account), AccountCommand::Deposit { amount: gbp(amount), reference: None })
-}
-
-fn withdraw(account: &str, amount: i64) -> Command {
-    Command::Account(id(account), AccountCommand::Withdraw { amount: gbp(amount), reference: None })
-}
-
-fn send(transfer: &str, from: &str, to: &str, amount: i64) -> Command {
-    let transfer_id = transfer.parse().unwrap();
-    Command::Account(
-        id(from),
-        AccountCommand::SendTransfer { transfer_id, to: id(to), amount: gbp(amount), reference: None },
-    )
-}
-
-/// A command under a key; the fingerprint stands for what was asked.
-fn request(key: &str, command: Command) -> Request {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut digest = DefaultHasher::new();
-    format!("{command:?}").hash(&mut digest);
-    Request {
-        principal: "tester".into(),
-        key: key.into(),
-        request_id: "r-1".into(),
-        correlation_id: "".into(),
-        command_type: "test",
-        command,
-        fingerprint: u128::from(digest.finish()),
-        expected_version: None,
-        effective_at: None,
-    }
-}
-
-async fn submit(engine: &Engine, mode: Mode, dry_run: bool, requests: Vec<Request>) -> Vec<Outcome> {
-    engine.submit(Submission { requests, mode, dry_run }).await.unwrap()
-}
-
-async fn one(engine: &Engine, key: &str, command: Command) -> Outcome {
-    submit(engine, Mode::Independent, false, vec![request(key, command)]).await.remove(0)
-}
-
-fn accepted(outcome: Outcome) -> Accepted {
-    match outcome {
-        Outcome::Accepted(accepted) => accepted,
-        other => panic!("not accepted: {other:?}"),
-    }
-}
-
-fn refused(outcome: &Outcome) -> (&'static str, bool) {
-    match outcome {
-        Outcome::Refused { rejection, replayed, .. } => (rejection.code(), *replayed),
-        other => panic!("not refused: {other:?}"),
-    }
-}
-
 async fn available(engine: &Engine, account: &str) -> i64 {
-    let ask = request("probe", withdraw(account, 9_007_199_254_740_991));
+    let ask = request("probe", withdraw_everything(account));
     match submit(engine, Mode::Independent, true, vec![ask]).await.remove(0) {
         Outcome::Refused { rejection: Rejection::InsufficientFunds { available, .. }, .. } => {
             available.amount.minor_units()
@@ -278,32 +207,26 @@ async fn a_cascade_that_is_refused_at_its_end_leaves_nothing_at_its_beginning() 
     let folder = TempDir::new().unwrap();
     let running = start(folder.path());
     let engine = &running.engine;
-    let product = |p: &str, command| Command::Product(ProductId::new(p).unwrap(), command);
-    let order = |command| Command::Order(OrderId::new("o").unwrap(), command);
-    let create = |p: &str| {
-        product(p, ProductCommand::Create { name: "n".parse().unwrap(), unit_price: gbp(100), tax_rate_bps: 0 })
-    };
-    let add = |p: &str| order(OrderCommand::AddItem { product_id: p.parse().unwrap(), quantity: 2, quote: None });
     let steps = [
-        create("p"),
-        create("q"),
-        product("p", ProductCommand::ReceiveStock { quantity: 2 }),
-        product("q", ProductCommand::ReceiveStock { quantity: 1 }),
-        order(OrderCommand::Start { customer_id: "c".parse().unwrap(), currency: "GBP".parse().unwrap() }),
-        add("p"),
-        add("q"),
+        create("p", 100),
+        create("q", 100),
+        receive("p", 2),
+        receive("q", 1),
+        start_order("o"),
+        add_item("o", "p", 2),
+        add_item("o", "q", 2),
     ];
     for (index, step) in steps.into_iter().enumerate() {
         accepted(one(engine, &format!("s{index}"), step).await);
     }
-    let place = one(engine, "place", order(OrderCommand::Place { expected_total: None })).await;
+    let place = one(engine, "place", place("o")).await;
     let Outcome::Refused { rejection: Rejection::InsufficientStock { product_id, requested, available }, .. } = place
     else {
         panic!("{place:?}")
     };
     assert_eq!((product_id.as_str(), requested, available), ("q", 2, 1));
     // The stock of the first line is free again: nothing of the cascade was kept.
-    let take_all = product("p", ProductCommand::AdjustStock { quantity: -2, reason: "count".parse().unwrap() });
+    let take_all = on_product("p", ProductCommand::AdjustStock { quantity: -2, reason: "count".parse().unwrap() });
     accepted(one(engine, "adjust", take_all).await);
     running.stop().unwrap();
 }
@@ -339,7 +262,9 @@ async fn sixty_four_clients_on_one_account_get_exactly_what_is_there() {
 async fn a_full_queue_refuses_at_once_and_takes_nothing_up() {
     let folder = TempDir::new().unwrap();
     let opened = Log::open(folder.path(), LogOptions { segment_bytes: 256 << 10, ..LogOptions::default() }).unwrap();
-    let running = engine::start(opened.log, opened.appender, &Options { commands_in_flight_max: 8 }).unwrap();
+    let running =
+        engine::start(opened.log, opened.appender, &Options { commands_in_flight_max: 8 })
+            .unwrap();
     accepted(one(&running.engine, "1", open("a")).await);
     let engine = Arc::new(running.engine.clone());
     let burst = (0..200).map(|n| {

@@ -1,0 +1,5 @@
+//! Tests of the engine through its public interface, a module per subject.
+#![allow(clippy::unwrap_used)]
+
+mod ask;
+mod engine;
