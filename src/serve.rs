@@ -130,7 +130,8 @@ async fn start(settings: WriteSide) -> Result<Running, ServeError> {
             let (segment, bytes, kept_in) = (torn.segment, torn.bytes, torn.kept_in.display());
             tracing::warn!(segment, bytes, %kept_in, "cut off a write that a crash had torn; it was never acknowledged");
         }
-        let running = engine::start(opened.log, opened.appender, &engine::Options { commands_in_flight_max })
+        let options = engine::Options { commands_in_flight_max, ..engine::Options::default() };
+        let running = engine::start(opened.log, opened.appender, &options)
             .map_err(|source| ServeError::Start { folder, source: Box::new(source) })?;
         tracing::info!(events = running.rebuilt.events, keys = running.rebuilt.keys, "rebuilt all state from the log");
         Ok(running)

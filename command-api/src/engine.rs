@@ -169,11 +169,13 @@ pub enum Unavailable {
 pub struct Options {
     /// How many commands may wait for their answer at once; more are refused with [`Unavailable::QueueFull`].
     pub commands_in_flight_max: usize,
+    /// The time in microseconds since 1970-01-01 UTC. It may go back; the time in the log does not.
+    pub clock: fn() -> i64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { commands_in_flight_max: 65_536 }
+        Self { commands_in_flight_max: 65_536, clock: || Utc::now().timestamp_micros() }
     }
 }
 
@@ -245,6 +247,7 @@ pub fn start(log: Log, appender: IdleAppender, options: &Options) -> Result<Runn
         appender,
         books,
         keys,
+        clock: options.clock,
         last_recorded_at: rebuilt.last_recorded_at,
         counters: Counters::new(),
         draft: domain::cascade::Draft::default(),

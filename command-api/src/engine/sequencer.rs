@@ -53,6 +53,8 @@ pub(super) struct Sequencer {
     pub(super) appender: Appender<Answer>,
     pub(super) books: Books,
     pub(super) keys: Keys,
+    /// The time in microseconds since 1970-01-01 UTC.
+    pub(super) clock: fn() -> i64,
     /// The time of the last command; time in the log never goes back, whatever the clock does.
     pub(super) last_recorded_at: DateTime<Utc>,
     pub(super) counters: Counters,
@@ -245,7 +247,7 @@ impl Sequencer {
 
     /// Now, in the log's resolution of microseconds, and never before the last command.
     fn now(&mut self) -> DateTime<Utc> {
-        let now = DateTime::from_timestamp_micros(Utc::now().timestamp_micros()).unwrap_or(self.last_recorded_at);
+        let now = DateTime::from_timestamp_micros((self.clock)()).unwrap_or(self.last_recorded_at);
         self.last_recorded_at = self.last_recorded_at.max(now);
         self.last_recorded_at
     }

@@ -263,7 +263,7 @@ async fn a_full_queue_refuses_at_once_and_takes_nothing_up() {
     let folder = TempDir::new().unwrap();
     let opened = Log::open(folder.path(), LogOptions { segment_bytes: 256 << 10, ..LogOptions::default() }).unwrap();
     let running =
-        engine::start(opened.log, opened.appender, &Options { commands_in_flight_max: 8 })
+        engine::start(opened.log, opened.appender, &Options { commands_in_flight_max: 8, ..Options::default() })
             .unwrap();
     accepted(one(&running.engine, "1", open("a")).await);
     let engine = Arc::new(running.engine.clone());

@@ -2,4 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod ask;
+mod clock;
+mod disk;
 mod engine;
