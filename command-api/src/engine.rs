@@ -5,6 +5,7 @@ mod counters;
 mod idempotency;
 mod rebuild;
 mod replay;
+mod reply;
 mod sequencer;
 mod states;
 mod summary;
@@ -21,11 +22,12 @@ use domain::ids::{Position, StreamId, Version};
 use domain::rejection::Rejection;
 use event_store::log::writer::{Committed, LogFailed};
 use event_store::log::{IdleAppender, Log};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 pub use rebuild::{RebuildError, Rebuilt};
 
 use self::counters::Counters;
+use self::reply::{Alarm, Reply};
 use self::sequencer::{Answer, Decided, Sequencer, Work};
 
 /// A command with everything it came with.
@@ -211,7 +213,7 @@ impl Running {
         drop(self.engine);
         match self.sequencer.join() {
             Ok(closed) => closed,
-            Err(_) => Err(LogFailed { reason: "the thread that decides commands panicked".into() }),
+            Err(_) => Err(LogFailed { reason: "the thread sequencer panicked".into() }),
         }
     }
 }
@@ -239,8 +241,9 @@ pub struct Engine {
 /// [`StartError`] when the log cannot be read, holds events that make no sense, or a thread is refused.
 pub fn start(log: Log, appender: IdleAppender, options: &Options) -> Result<Running, StartError> {
     let (rebuilt, books, keys) = rebuild::rebuild(&log)?;
-    let (failed_in, failed) = watch::channel(None);
-    let appender = appender.start(move |committed| answer(committed, &failed_in))?;
+    let (alarm, failed) = Alarm::channel();
+    let of_the_writer = alarm.clone();
+    let appender = appender.start(move |committed| answer(committed, &of_the_writer))?;
     // Each message holds at least one command, so the bound on commands in flight bounds the queue too.
     let (queue, queued) = bounded(options.commands_in_flight_max + 1);
     let sequencer = Sequencer {
@@ -252,7 +255,10 @@ pub fn start(log: Log, appender: IdleAppender, options: &Options) -> Result<Runn
         counters: Counters::new(),
         draft: domain::cascade::Draft::default(),
     };
-    let thread = std::thread::Builder::new().name("sequencer".into()).spawn(move || sequencer.run(&queued))?;
+    let thread = std::thread::Builder::new().name("sequencer".into()).spawn(move || {
+        let _rings_in_a_panic = alarm;
+        sequencer.run(&queued)
+    })?;
     let engine = Engine {
         queue,
         log,
@@ -264,19 +270,18 @@ pub fn start(log: Log, appender: IdleAppender, options: &Options) -> Result<Runn
 }
 
 /// Sends the answers of a group out, in order. Runs on the log's writer thread.
-fn answer(committed: Committed<Answer>, failed: &watch::Sender<Option<LogFailed>>) {
+fn answer(committed: Committed<Answer>, alarm: &Alarm) {
     match committed {
         Committed::Durable { tokens, .. } => {
             for Answer { reply, decided } in tokens {
-                // Who has gone away needs no answer; what was decided stands.
-                let _ = reply.send(Ok(decided));
+                reply.send(Ok(decided));
             }
         }
         Committed::Failed { error, tokens } => {
             for Answer { reply, .. } in tokens {
-                let _ = reply.send(Err(Unavailable::Unknown { reason: error.reason.to_string() }));
+                reply.send(Err(Unavailable::Unknown { reason: error.reason.to_string() }));
             }
-            failed.send_replace(Some(error));
+            alarm.ring(error);
         }
     }
 }
@@ -307,7 +312,7 @@ impl Engine {
         if queued > 0 && queued + commands > self.commands_in_flight_max {
             return Err(Unavailable::QueueFull { queued });
         }
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::channel();
         self.queue.try_send(Message::Work(Work { submission, reply })).map_err(|refused| match refused {
             TrySendError::Full(_) => Unavailable::QueueFull { queued },
             TrySendError::Disconnected(_) => Unavailable::Stopping,
@@ -335,7 +340,7 @@ impl Engine {
         &self.log
     }
 
-    /// Waits until the log has failed; never ends while it works. The process has to end then.
+    /// Waits until the log has failed, or a thread of the engine has panicked; never ends while it works. The process has to end then.
     pub async fn failed(&self) -> LogFailed {
         let mut failed = self.failed.clone();
         match failed.wait_for(Option::is_some).await {

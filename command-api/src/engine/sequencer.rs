@@ -15,10 +15,10 @@ use event_store::log::frame::FramePlace;
 use event_store::log::frame_writer::FrameWriter;
 use event_store::log::writer::LogFailed;
 use event_store::transaction::{EntryHeader, Outcome as Recorded};
-use tokio::sync::oneshot;
 
 use super::counters::Counters;
 use super::idempotency::{EntryPlace, Keys, Used};
+use super::reply::Reply;
 use super::states::Books;
 use super::{Accepted, EventPlace, Message, Mode, Outcome, Request, Submission, Unavailable, summary};
 
@@ -30,8 +30,6 @@ pub(super) enum Decided {
     /// Decided before under the same key; the result stands in the log.
     Before(EntryPlace),
 }
-
-pub(super) type Reply = oneshot::Sender<Result<Vec<Decided>, Unavailable>>;
 
 /// A submission in the queue.
 #[derive(Debug)]

@@ -5,3 +5,4 @@ mod ask;
 mod clock;
 mod disk;
 mod engine;
+mod panic;
