@@ -2,12 +2,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use command_api::engine::{self, Running};
 use event_store::disk::Disk;
 use event_store::log::recovery::OpenError;
 use event_store::log::{Log, Options};
+use tokio::runtime::Runtime;
 
 /// The folder of the log.
 pub(crate) const FOLDER: &str = "/data/log";
@@ -25,5 +26,27 @@ pub(crate) fn small_segments(disk: &(impl Disk + Clone)) -> Options {
 /// Opens the log on `disk` and starts an engine over it.
 pub(crate) fn start(disk: &(impl Disk + Clone)) -> Result<Running, OpenError> {
     let opened = Log::open(Path::new(FOLDER), small_segments(disk))?;
-    Ok(engine::start(opened.log, opened.appender, &engine::Options::default()).unwrap())
+    // A short queue: the room of a long one takes longer to make than everything else here.
+    let options = engine::Options { commands_in_flight_max: 1_024, ..engine::Options::default() };
+    Ok(engine::start(opened.log, opened.appender, &options).unwrap())
+}
+
+/// Waits until the next segment stands ready or cannot be made, so that what changes the disk next is known.
+pub(crate) fn settled(log: &Log) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let room = log.room();
+        // The rest of a segment is always less than a segment.
+        if room.bytes >= SEGMENT_BYTES || room.disk_full.is_some() || room.stalled.is_some() || log.failure().is_some()
+        {
+            return;
+        }
+        assert!(Instant::now() < deadline, "the next segment must be made: {room:?}");
+        std::thread::yield_now();
+    }
+}
+
+/// A runtime on the test's own thread.
+pub(crate) fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }

@@ -2,7 +2,17 @@
 #![allow(clippy::unwrap_used)]
 
 mod ask;
+mod books;
+mod client;
 mod clock;
+mod crash;
 mod disk;
+mod effort;
 mod engine;
+mod oracle;
 mod panic;
+mod random;
+mod readback;
+mod recovered;
+mod restart;
+mod script;
