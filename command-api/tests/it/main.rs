@@ -9,6 +9,8 @@ mod crash;
 mod disk;
 mod effort;
 mod engine;
+mod faults;
+mod hooked;
 mod oracle;
 mod panic;
 mod random;
