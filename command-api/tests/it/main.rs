@@ -10,6 +10,7 @@ mod disk;
 mod effort;
 mod engine;
 mod faults;
+mod full_disk;
 mod hooked;
 mod oracle;
 mod panic;
