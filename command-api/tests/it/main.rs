@@ -19,3 +19,4 @@ mod readback;
 mod recovered;
 mod restart;
 mod script;
+mod speculation;
