@@ -234,7 +234,9 @@ impl Sequencer {
 
     fn not_taken(&self, request: &Request, refused: &AppendRefused) -> Outcome {
         self.counters.not_taken.increment(1);
-        tracing::warn!(request_id = &*request.request_id, %refused, "a command could not be written");
+        // Only for those who ask for details: on a full disk every command comes here, and a log that told of each would
+        // fill what is left. That the log cannot grow, or has failed, is told once by those who watch it.
+        tracing::debug!(request_id = &*request.request_id, %refused, "a command could not be written");
         let detail = refused.to_string();
         Outcome::NotTaken(match refused {
             AppendRefused::DiskFull { .. } | AppendRefused::NotReady { .. } => Unavailable::DiskFull { detail },
