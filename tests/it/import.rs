@@ -16,12 +16,12 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn sample() -> PathBuf {
+pub(crate) fn sample() -> PathBuf {
     root().join("tests/data/online_retail_10k.csv")
 }
 
 /// What the independent program says.
-fn figures() -> Value {
+pub(crate) fn figures() -> Value {
     let script = root().join("tests/independent/online_retail_figures.py");
     let output = Command::new("python3").arg(script).arg(sample()).arg("--check").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -29,7 +29,7 @@ fn figures() -> Value {
 }
 
 /// Imports the sample; gives the rows of the summary.
-async fn import(server: &Server) -> BTreeMap<String, String> {
+pub(crate) async fn import(server: &Server) -> BTreeMap<String, String> {
     let mut program = bursar();
     program.args(["import", "online-retail", "--url", &server.base]).arg(sample());
     let output = tokio::task::spawn_blocking(move || program.output().unwrap()).await.unwrap();
@@ -74,7 +74,7 @@ fn expected_sales(figures: &Value, by: &str) -> BTreeMap<String, [i64; 3]> {
 }
 
 /// Compares everything that the queries show with the independent figures.
-async fn check(client: &Client, figures: &Value, position: u64) {
+pub(crate) async fn check(client: &Client, figures: &Value, position: u64) {
     let merchant = client.found(&format!("/v1/accounts/acct-merchant?min_position={position}&wait_ms=30000")).await;
     assert_eq!(merchant["balance"], json!({"amount": 18_065_925, "currency": "GBP"}));
 

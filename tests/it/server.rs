@@ -14,14 +14,17 @@ use crate::client::Client;
 /// How long a test waits for what must happen. Generous: it is a bound, not a measure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Small segments, so that tests cross from one to the next.
-const SEGMENT_BYTES: &str = "1048576";
+pub(crate) const SEGMENT_BYTES: &str = "1048576";
 /// What the server writes before it answers.
 const ANSWERING: &str = "answering on ";
 
 /// The program.
 pub(crate) fn bursar() -> Command {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_bursar"));
-    // Whoever runs the tests may have settings of their own.
+    undisturbed(Command::new(env!("CARGO_BIN_EXE_bursar")))
+}
+
+/// A program without the settings that whoever runs the tests may have.
+pub(crate) fn undisturbed(mut program: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("BURSAR_") {
             program.env_remove(name);
@@ -47,7 +50,11 @@ impl Server {
 
     /// [`Server::start`] with more flags.
     pub(crate) fn start_with(data: &Path, database_url: &str, flags: &[&str]) -> Self {
-        let mut program = bursar();
+        Self::start_as(bursar(), data, database_url, flags)
+    }
+
+    /// [`Server::start_with`] by another command, which becomes the program.
+    pub(crate) fn start_as(mut program: Command, data: &Path, database_url: &str, flags: &[&str]) -> Self {
         // As variables, so that a flag of the test comes before them.
         program.env("BURSAR_LISTEN", "127.0.0.1:0").env("BURSAR_SEGMENT_BYTES", SEGMENT_BYTES);
         program.arg("serve").arg("--data").arg(data).args(["--database-url", database_url]).args(flags);
@@ -70,6 +77,27 @@ impl Server {
         let client = self.client();
         let ready = async || client.get("/health/ready").await.0 == 200;
         assert!(within(PATIENCE, ready).await, "not ready: {:?}", client.get("/health/ready").await);
+    }
+
+    /// Waits until every event is in the read models, and tells the last position.
+    pub(crate) async fn caught_up(&self) -> u64 {
+        let client = self.client();
+        let caught_up = async || {
+            let (_, readiness) = client.get("/health/ready").await;
+            readiness["status"] == "ready" && readiness["views"]["lag_events"] == 0
+        };
+        assert!(within(PATIENCE, caught_up).await, "not caught up: {:?}", client.get("/health/ready").await);
+        self.position().await
+    }
+
+    /// The last durable position.
+    pub(crate) async fn position(&self) -> u64 {
+        self.client().get("/health/ready").await.1["log"]["position"].as_u64().unwrap()
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it has written to its log so far.
