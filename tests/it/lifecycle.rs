@@ -9,7 +9,7 @@ use crate::postgres::{NOWHERE, database};
 use crate::server::{Server, bursar};
 
 /// Starts a server that cannot start; gives its exit code and what it said.
-fn refused(flags: &[&str]) -> (Option<i32>, String) {
+pub(crate) fn refused(flags: &[&str]) -> (Option<i32>, String) {
     let Output { status, stderr, .. } = bursar().arg("serve").args(flags).output().unwrap();
     (status.code(), String::from_utf8(stderr).unwrap())
 }

@@ -6,6 +6,7 @@ mod client;
 mod connections;
 mod contention;
 mod crash;
+mod damage;
 mod description;
 mod import;
 mod layering;

@@ -24,6 +24,13 @@ pub(crate) fn ask(data: &Path, question: &[&str]) -> (Option<i32>, Vec<Value>) {
     (status.code(), lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
+/// Asks the tool; gives its exit code and what it said where it has no answer.
+pub(crate) fn said(data: &Path, question: &[&str]) -> (Option<i32>, String) {
+    let Output { status, stderr, .. } =
+        Command::new(replay_tool()).args(question).arg("--data").arg(data).output().unwrap();
+    (status.code(), String::from_utf8(stderr).unwrap())
+}
+
 #[tokio::test]
 async fn an_auditor_sees_what_happened_while_the_server_runs_and_after_it_was_killed() {
     let (folder, database) = (tempfile::tempdir().unwrap(), database());
