@@ -8,6 +8,7 @@ mod contention;
 mod crash;
 mod damage;
 mod description;
+mod disk_full;
 mod import;
 mod layering;
 mod lifecycle;
