@@ -78,7 +78,9 @@ pub(super) fn routes(parts: Parts) -> OpenApiRouter {
 /// Whether the process lives
 ///
 /// A process that does not answer this should be restarted.
-#[utoipa::path(get, path = "/health/live", operation_id = "is_live", tag = "operations", responses((status = 200, body = Alive)))]
+#[utoipa::path(get, path = "/health/live", operation_id = "is_live", tag = "operations", responses(
+    (status = 200, body = Alive, description = "It lives"),
+))]
 async fn live() -> Json<Alive> {
     Json(Alive { status: "alive" })
 }
