@@ -1,6 +1,7 @@
 //! Tests of Bursar as a whole: the real programs, real files and a real PostgreSQL. A module per subject.
 #![allow(clippy::unwrap_used)]
 
+mod api;
 mod bad_input;
 mod client;
 mod connections;
@@ -12,6 +13,8 @@ mod disk_full;
 mod import;
 mod layering;
 mod lifecycle;
+mod orders;
+mod payments;
 mod postgres;
 mod random;
 mod rebuild;

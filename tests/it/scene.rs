@@ -78,6 +78,21 @@ pub(crate) fn new_key() -> String {
     Uuid::now_v7().to_string()
 }
 
+/// Checks the members of an object that are named, in objects within it too; an array must be as it is named.
+#[track_caller]
+pub(crate) fn has(actual: &Value, expected: &Value) {
+    let Value::Object(members) = expected else {
+        assert_eq!(actual, expected);
+        return;
+    };
+    for (name, expected) in members {
+        match (&actual[name], expected) {
+            (Value::Object(_), Value::Object(_)) => has(&actual[name], expected),
+            (actual_member, expected) => assert_eq!(actual_member, expected, "{name} of {actual}"),
+        }
+    }
+}
+
 impl Scene {
     pub(crate) async fn new() -> Self {
         Self::with(&[]).await

@@ -111,9 +111,28 @@ impl Wire {
         self.answer().await.unwrap_or_else(|| panic!("{} {}: closed without an answer", ask.method, ask.path))
     }
 
+    /// Asks for a head alone.
+    pub(crate) async fn ask_head(&mut self, ask: &Ask) -> Answer {
+        self.write(&ask.bytes()).await;
+        let (status, headers) = self.head().await.unwrap();
+        Answer::new(status, headers, Vec::new())
+    }
+
     /// The next answer; none where the connection was closed before it.
     pub(crate) async fn answer(&mut self) -> Option<Answer> {
-        let (status, headers) = loop {
+        let (status, headers) = self.head().await?;
+        let header = |name: &str| headers.iter().find(|(given, _)| given == name).map(|(_, value)| value.clone());
+        let body = if header("transfer-encoding").is_some_and(|encoding| encoding == "chunked") {
+            self.chunks().await
+        } else {
+            let length = header("content-length").map_or(0, |length| length.parse().unwrap());
+            self.take(length).await
+        };
+        Some(Answer::new(status, headers, body))
+    }
+
+    async fn head(&mut self) -> Option<(u16, Vec<(String, String)>)> {
+        loop {
             let head_end = loop {
                 match find(&self.received, b"\r\n\r\n") {
                     Some(end) => break end,
@@ -126,17 +145,9 @@ impl Wire {
             let (status, headers) = read_head(&head);
             // "100 Continue" is no answer yet.
             if status >= 200 {
-                break (status, headers);
+                return Some((status, headers));
             }
-        };
-        let header = |name: &str| headers.iter().find(|(given, _)| given == name).map(|(_, value)| value.clone());
-        let body = if header("transfer-encoding").is_some_and(|encoding| encoding == "chunked") {
-            self.chunks().await
-        } else {
-            let length = header("content-length").map_or(0, |length| length.parse().unwrap());
-            self.take(length).await
-        };
-        Some(Answer::new(status, headers, body))
+        }
     }
 
     /// Whether the other side closes, without writing anything more.
