@@ -224,9 +224,9 @@ fn cut(ask: &Ask) -> Vec<u8> {
 /// Nobody is kept out by those who say nothing: the server goes on accepting.
 #[tokio::test]
 async fn many_silent_connections_keep_nobody_out() {
-    let scene = Scene::with(&["--header-read-timeout-ms", "500", "--connections-max", "64"]).await;
+    let scene = Scene::with(&["--header-read-timeout-ms", "200", "--connections-max", "32"]).await;
     let mut silent = Vec::new();
-    for _ in 0..200 {
+    for _ in 0..100 {
         let mut wire = Wire::to(&scene.server).await;
         wire.write(b"POST /v1/accounts HTTP/1.1\r\n").await;
         silent.push(wire);
