@@ -34,7 +34,8 @@ pub struct WorkerOptions {
 impl Default for WorkerOptions {
     fn default() -> Self {
         Self {
-            batch: BatchLimits { events_max: 5_000, bytes_max: 4 << 20 },
+            // Larger ones meet hot accounts more often, and change each once; there are some only when far behind.
+            batch: BatchLimits { events_max: 20_000, bytes_max: 16 << 20 },
             write_timeout: Duration::from_secs(60),
             retry_wait_max: Duration::from_secs(5),
         }

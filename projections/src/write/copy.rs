@@ -2,21 +2,53 @@
 //! <https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY-FORMAT>.
 
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use super::WriteError;
 
 /// 2000-01-01 UTC, from which PostgreSQL counts, in microseconds since 1970-01-01.
 const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
+
+/// How much is gathered before it is sent, so that PostgreSQL works on it while more is gathered.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// Writes rows by COPY; `statement` names the table and its columns, `put` makes a row of each item.
+pub(super) async fn copy<R>(
+    tx: &mut PgConnection,
+    doing: &'static str,
+    statement: &'static str,
+    rows: impl IntoIterator<Item = R>,
+    put: impl Fn(&mut CopyRows, R),
+) -> Result<(), WriteError> {
+    let mut sink = tx.copy_in_raw(statement).await.map_err(WriteError::doing(doing))?;
+    let mut copy = CopyRows::begin();
+    for row in rows {
+        put(&mut copy, row);
+        if copy.0.len() >= CHUNK_BYTES {
+            sink.send(copy.0.as_slice()).await.map_err(WriteError::doing(doing))?;
+            copy.0.clear();
+        }
+    }
+    copy.end();
+    sink.send(copy.0.as_slice()).await.map_err(WriteError::doing(doing))?;
+    sink.finish().await.map_err(WriteError::doing(doing))?;
+    Ok(())
+}
 
 /// Rows in the making.
 pub(super) struct CopyRows(Vec<u8>);
 
 impl CopyRows {
-    /// No rows yet, with room for so many bytes.
-    pub(super) fn with_capacity(bytes: usize) -> Self {
-        let mut buffer = Vec::with_capacity(bytes);
+    fn begin() -> Self {
+        let mut buffer = Vec::with_capacity(CHUNK_BYTES + 4096);
         buffer.extend_from_slice(b"PGCOPY\n\xff\r\n\0");
         // No flags, no header extension.
         buffer.extend_from_slice(&[0; 8]);
         Self(buffer)
+    }
+
+    fn end(&mut self) {
+        self.0.extend_from_slice(&(-1_i16).to_be_bytes());
     }
 
     /// Begins a row of so many fields, which follow in the order of the columns.
@@ -56,11 +88,5 @@ impl CopyRows {
         self.0.extend_from_slice(&length.to_be_bytes());
         self.0.extend_from_slice(bytes);
         self
-    }
-
-    /// The bytes to send.
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        self.0.extend_from_slice(&(-1_i16).to_be_bytes());
-        self.0
     }
 }

@@ -5,8 +5,14 @@ use std::collections::BTreeMap;
 use domain::ids::TransferId;
 use sqlx::PgConnection;
 
+use super::copy::{CopyRows, copy};
 use super::{WriteError, all_found, bigint, column};
-use crate::model::transfers::TransferChange;
+use crate::model::transfers::{Sent, TransferChange};
+
+const COPY: &str = "COPY transfers (transfer_id, from_account_id, to_account_id, amount, currency, reference, sent_at, \
+                    sent_position, received_position, reversed_at, reversed_position, reversal_reason) \
+                    FROM STDIN (FORMAT binary)";
+const COLUMNS: i16 = 12;
 
 pub(super) async fn write(
     tx: &mut PgConnection,
@@ -42,26 +48,22 @@ async fn insert(tx: &mut PgConnection, rows: &[(&TransferId, &TransferChange)]) 
     if rows.is_empty() {
         return Ok(());
     }
-    sqlx::query(
-        "INSERT INTO transfers (transfer_id, from_account_id, to_account_id, amount, currency, reference, sent_at, \
-         sent_position, received_position, reversed_at, reversed_position, reversal_reason) \
-         SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], \
-         $7::timestamptz[], $8::bigint[], $9::bigint[], $10::timestamptz[], $11::bigint[], $12::text[])",
-    )
-    .bind(column(&rows, |(id, ..)| id.as_str()))
-    .bind(column(&rows, |(.., sent)| sent.from.as_str()))
-    .bind(column(&rows, |(.., sent)| sent.to.as_str()))
-    .bind(column(&rows, |(.., sent)| sent.amount.amount.minor_units()))
-    .bind(column(&rows, |(.., sent)| sent.amount.currency.code()))
-    .bind(column(&rows, |(.., sent)| sent.reference.as_ref().map(|text| text.as_str())))
-    .bind(column(&rows, |(.., sent)| sent.at))
-    .bind(column(&rows, |(.., sent)| bigint(sent.position.0)))
-    .bind(column(&rows, |(_, change, _)| change.received.map(|position| bigint(position.0))))
-    .bind(column(&rows, |(_, change, _)| change.reversed.as_ref().map(|reversed| reversed.at)))
-    .bind(column(&rows, |(_, change, _)| change.reversed.as_ref().map(|reversed| bigint(reversed.position.0))))
-    .bind(column(&rows, |(_, change, _)| change.reversed.as_ref().map(|reversed| reversed.reason.as_str())))
-    .execute(tx)
-    .await
-    .map_err(WriteError::doing("adding to transfers"))?;
-    Ok(())
+    copy(tx, "copying into transfers", COPY, rows, |copy, (id, change, sent)| put(copy, id, change, sent)).await
+}
+
+fn put(copy: &mut CopyRows, transfer_id: &TransferId, change: &TransferChange, sent: &Sent) {
+    let reversed = change.reversed.as_ref();
+    copy.row(COLUMNS)
+        .text(transfer_id.as_str())
+        .text(sent.from.as_str())
+        .text(sent.to.as_str())
+        .bigint(sent.amount.amount.minor_units())
+        .text(sent.amount.currency.code())
+        .optional(sent.reference.as_ref(), |copy, text| copy.text(text.as_str()))
+        .time(sent.at)
+        .bigint(bigint(sent.position.0))
+        .optional(change.received, |copy, position| copy.bigint(bigint(position.0)))
+        .optional(reversed, |copy, reversed| copy.time(reversed.at))
+        .optional(reversed, |copy, reversed| copy.bigint(bigint(reversed.position.0)))
+        .optional(reversed, |copy, reversed| copy.text(reversed.reason.as_str()));
 }
