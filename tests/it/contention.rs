@@ -116,7 +116,7 @@ async fn one_of_sixty_four_buyers_gets_the_last_item() {
     let answers = at_once(&scene, |client| Ask::command(&format!("/v1/orders/ord_{client}/place"), body.clone())).await;
     let (done, refused) = (with_status(&answers, 200), with_status(&answers, 422));
     assert_eq!((done.len(), refused.len()), (1, CLIENTS - 1));
-    assert_eq!(done[0]["result"]["status"], "placed");
+    assert_eq!(done[0]["result"]["state"], "placed");
     for problem in &refused {
         assert_eq!(problem["code"], "insufficient_stock");
         assert_eq!(problem["figures"], json!({"product_id": "last", "requested": 1, "available": 0}));
@@ -134,7 +134,7 @@ async fn one_of_sixty_four_buyers_gets_the_last_item() {
     scene.done(&format!("/v1/orders/{buyer}/cancel"), json!({"reason": "changed their mind"})).await;
     let next = orders.iter().find(|order| *order != buyer).unwrap();
     let placed = scene.done(&format!("/v1/orders/{next}/place"), json!({})).await;
-    assert_eq!(placed["result"]["status"], "placed");
+    assert_eq!(placed["result"]["state"], "placed");
     scene.sound().await;
 }
 

@@ -66,7 +66,7 @@ async fn a_cart_is_filled_and_changed_and_has_no_price_until_it_is_placed() {
     assert_eq!((answer.status, answer.header("etag")), (201, Some("\"0\"")));
     has(
         &answer.json()["result"],
-        &json!({"status": "draft", "payment": "unpaid", "fulfilment": "unfulfilled", "lines": 0}),
+        &json!({"state": "draft", "payment_status": "unpaid", "fulfilment": "unfulfilled", "lines": 0}),
     );
     for item in [line("mug", 2), line("tea", 1), line("mug", 1)] {
         scene.done("/v1/orders/o/items", item).await;
@@ -105,7 +105,7 @@ async fn an_order_goes_all_the_way_from_cart_to_refund() {
 
     // 2 × 12.50 and 8.25 % on it (2.06), 4 × 3.00 without tax, 5.00 for sending: 44.06.
     let tried = scene.tried("/v1/orders/o/place", json!({})).await;
-    has(&tried["result"], &json!({"status": "placed", "total": gbp(4_406)}));
+    has(&tried["result"], &json!({"state": "placed", "total": gbp(4_406)}));
     has(&scene.seen("/v1/orders/o").await, &json!({"state": "draft", "total": null}));
     assert_eq!(scene.stock("mug").await, (10, 0, 10), "a dry run reserves nothing");
     let problem = scene.refused("/v1/orders/o/place", json!({"expected_total": gbp(4_405)})).await;
@@ -149,7 +149,7 @@ async fn an_order_goes_all_the_way_from_cart_to_refund() {
     let shipped = scene.done("/v1/orders/o/shipments", shipment.clone()).await;
     has(
         &shipped["result"],
-        &json!({"fulfilment": "partially_shipped", "payment": "partially_paid", "shipment_id": "s1"}),
+        &json!({"fulfilment": "partially_shipped", "payment_status": "partially_paid", "shipment_id": "s1"}),
     );
     has(&scene.seen("/v1/payments/pay_o").await, &json!({"status": "partially_captured", "captured": gbp(3_053)}));
     assert_eq!(scene.stock("tea").await, (1, 0, 1));
@@ -164,7 +164,7 @@ async fn an_order_goes_all_the_way_from_cart_to_refund() {
     has(&problem, &json!({"status": 409, "code": "invalid_order_state", "figures": {"state": "shipped"}}));
     // The rest, without naming it.
     let rest = scene.done("/v1/orders/o/shipments", json!({"shipment_id": "s2"})).await;
-    has(&rest["result"], &json!({"fulfilment": "shipped", "payment": "paid", "status": "placed"}));
+    has(&rest["result"], &json!({"fulfilment": "shipped", "payment_status": "paid", "state": "placed"}));
     let problem = scene.refused("/v1/orders/o/shipments", json!({})).await;
     has(&problem, &json!({"status": 409, "code": "nothing_to_ship"}));
     has(&scene.seen("/v1/payments/pay_o").await, &json!({"status": "captured", "captured": gbp(4_406)}));
@@ -188,7 +188,7 @@ async fn an_order_goes_all_the_way_from_cart_to_refund() {
     scene.done("/v1/orders/o/returns", back(json!([line("mug", 1), line("tea", 2)]))).await;
     has(&scene.seen("/v1/orders/o").await["returns"][0], &json!({"status": "requested", "value": null}));
     let received = scene.done("/v1/orders/o/returns/r1/receipt", json!({})).await;
-    has(&received["result"], &json!({"status": "completed", "payment": "partially_refunded", "return_id": "r1"}));
+    has(&received["result"], &json!({"state": "completed", "payment_status": "partially_refunded", "return_id": "r1"}));
     let problem = scene.refused("/v1/orders/o/returns/r1/receipt", json!({})).await;
     has(&problem, &json!({"status": 409, "code": "return_closed", "figures": {"state": "received"}}));
     let worn = json!({"return_id": "r2", "lines": [line("tea", 1)], "reason": "wrong colour"});
@@ -261,7 +261,7 @@ async fn a_cancelled_order_lets_its_stock_go_and_its_money_back() {
     {
         let cancelled =
             scene.done(&format!("/v1/orders/{order_id}/cancel"), json!({"reason": "changed my mind"})).await;
-        has(&cancelled["result"], &json!({"status": "cancelled", "payment": payment_status}));
+        has(&cancelled["result"], &json!({"state": "cancelled", "payment_status": payment_status}));
         let order = scene.seen(&format!("/v1/orders/{order_id}")).await;
         has(
             &order,

@@ -114,7 +114,7 @@ async fn a_transfer_is_reversed_once_and_only_while_the_money_is_there() {
     let scene = town().await;
     let transfer = |transfer_id: &str, amount: i64| json!({"transfer_id": transfer_id, "from": "ann", "to": "bob", "amount": gbp(amount), "reference": "rent"});
     let sent_answer = scene.done("/v1/transfers", transfer("t1", 300)).await;
-    has(&sent_answer["result"], &json!({"transfer_id": "t1", "from": "ann", "to": "bob", "status": "completed"}));
+    has(&sent_answer["result"], &json!({"transfer_id": "t1", "from": "ann", "to": "bob", "status": "received"}));
     let seen = scene.seen("/v1/transfers/t1").await;
     has(&seen, &json!({"status": "received", "amount": gbp(300), "reference": "rent", "reversed_at": null}));
     let problem = scene.refused("/v1/transfers", transfer("t1", 1)).await;
@@ -361,7 +361,7 @@ async fn a_dry_run_leaves_nothing_behind() {
         let answer = dry(&transfer).await;
         assert_eq!((answer.status, answer.header("bursar-position")), (200, None));
         let told = answer.json();
-        has(&told, &json!({"position": null, "replayed": false, "result": {"status": "completed"}}));
+        has(&told, &json!({"position": null, "replayed": false, "result": {"status": "received"}}));
         assert!(told["events"].as_array().unwrap().iter().all(|event| event["position"].is_null()), "{told}");
     }
     let problem = scene.problem(&dry(&json!({"from": "ann", "to": "bob", "amount": gbp(3_000)})).await).await;

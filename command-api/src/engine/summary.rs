@@ -1,5 +1,5 @@
 //! What a command's answer says of the new state: a short JSON object, kept with the command for ever.
-//! Amounts are minor units with their currency; lists that can grow long are left to the queries.
+//! Names and words are those of the queries. Amounts are minor units with their currency; lists that can grow long are left to the queries.
 
 use domain::account::{Account, AccountCommand, AccountStatus};
 use domain::cascade::Draft;
@@ -61,8 +61,8 @@ struct ProductSummary<'a> {
 struct OrderSummary<'a> {
     order_id: &'a OrderId,
     customer_id: &'a CustomerId,
-    status: OrderStatus,
-    payment: OrderPaymentStatus,
+    state: OrderStatus,
+    payment_status: OrderPaymentStatus,
     fulfilment: Fulfilment,
     lines: usize,
     total: Money,
@@ -130,7 +130,7 @@ fn put(buffer: &mut Vec<u8>, summary: &impl Serialize) {
 
 fn transfer(buffer: &mut Vec<u8>, transfer_id: &TransferId, draft: &Draft, books: &Books) {
     let Some(Transfer { from, to, amount, reversed }) = draft.transfer(books, transfer_id) else { return };
-    let status = if *reversed { "reversed" } else { "completed" };
+    let status = if *reversed { "reversed" } else { "received" };
     put(buffer, &TransferSummary { transfer_id, from, to, amount: *amount, status });
 }
 
@@ -169,8 +169,8 @@ fn order(buffer: &mut Vec<u8>, order_id: &OrderId, command: &OrderCommand, order
     let summary = OrderSummary {
         order_id,
         customer_id: &order.customer_id,
-        status: order.status,
-        payment: order.payment_status(),
+        state: order.status,
+        payment_status: order.payment_status(),
         fulfilment: order.fulfilment(),
         lines: order.lines.len(),
         total: Money::new(order.total, order.currency),

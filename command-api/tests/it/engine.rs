@@ -54,7 +54,7 @@ async fn a_transfer_is_two_events_in_one_answer() {
     );
     assert_eq!(
         sent.result,
-        r#"{"transfer_id":"t","from":"a","to":"b","amount":{"amount":200,"currency":"GBP"},"status":"completed"}"#
+        r#"{"transfer_id":"t","from":"a","to":"b","amount":{"amount":200,"currency":"GBP"},"status":"received"}"#
     );
     assert_eq!((available(&running.engine, "a").await, available(&running.engine, "b").await), (300, 200));
     running.stop().unwrap();

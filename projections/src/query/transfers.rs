@@ -35,9 +35,9 @@ pub(super) struct Transfer {
     #[schema(example = "tr-1")]
     transfer_id: String,
     #[schema(example = "acct-ann")]
-    from_account_id: String,
+    from: String,
     #[schema(example = "acct-merchant")]
-    to_account_id: String,
+    to: String,
     amount: Money,
     /// `sent`: under way; `received`; `reversed`.
     #[schema(example = "received")]
@@ -98,8 +98,8 @@ pub(super) async fn one(State(state): State<QueryState>, mut asked: Asked) -> An
         },
         amount: Money::new(row.amount, &row.currency),
         transfer_id: row.transfer_id,
-        from_account_id: row.from_account_id,
-        to_account_id: row.to_account_id,
+        from: row.from_account_id,
+        to: row.to_account_id,
         reference: row.reference,
         sent_at: row.sent_at,
         sent_position: row.sent_position,

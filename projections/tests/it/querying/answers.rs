@@ -59,8 +59,8 @@ async fn a_transfer_shows_both_sides_and_that_it_was_reversed() {
     let api = api_over(&shop::two_days()).await;
     let transfer = api.get("/v1/transfers/t-1").await;
     assert_eq!(
-        only(&transfer, &["from_account_id", "to_account_id", "amount", "status", "reversal_reason"]),
-        json!({"from_account_id": "payer", "to_account_id": "other", "amount": yen(1_000), "status": "reversed",
+        only(&transfer, &["from", "to", "amount", "status", "reversal_reason"]),
+        json!({"from": "payer", "to": "other", "amount": yen(1_000), "status": "reversed",
                "reversal_reason": "because"})
     );
     let transfer = api.get("/v1/transfers/t-2").await;
