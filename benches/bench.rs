@@ -6,6 +6,8 @@
 mod engine;
 #[path = "bench/http.rs"]
 mod http;
+#[path = "bench/projection.rs"]
+mod projection;
 #[path = "bench/server.rs"]
 mod server;
 #[path = "bench/table.rs"]
@@ -24,6 +26,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wants("http") {
         http::measure(&mut table)?;
+    }
+    if wants("projection") {
+        projection::measure(&mut table)?;
     }
     print!("{table}");
     if record {

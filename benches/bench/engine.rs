@@ -41,10 +41,10 @@ fn request(key: String, command_type: &'static str, command: Command) -> Request
     }
 }
 
-fn transfer(run: usize, number: usize) -> Request {
+fn transfer(run: usize, number: usize, accounts: usize) -> Request {
     // A fixed multiplicative walk spreads the transfers over all accounts without a random number generator.
-    let from = number.wrapping_mul(48_271) % ACCOUNTS;
-    let to = (from + 1 + number % (ACCOUNTS - 1)) % ACCOUNTS;
+    let from = number.wrapping_mul(48_271) % accounts;
+    let to = (from + 1 + number % (accounts - 1)) % accounts;
     let name = format!("t{run}-{number}");
     let command = AccountCommand::SendTransfer {
         transfer_id: name.parse().unwrap(),
@@ -60,9 +60,9 @@ async fn submit(engine: &Engine, requests: Vec<Request>) {
     assert!(outcomes.iter().all(|o| matches!(o, Outcome::Accepted(_))), "a command of the benchmark was not accepted");
 }
 
-async fn set_up(engine: &Engine) {
-    for from in (0..ACCOUNTS).step_by(BATCH / 2) {
-        let each = (from..ACCOUNTS.min(from + BATCH / 2)).flat_map(|number| {
+async fn set_up(engine: &Engine, accounts: usize) {
+    for from in (0..accounts).step_by(BATCH / 2) {
+        let each = (from..accounts.min(from + BATCH / 2)).flat_map(|number| {
             let open = AccountCommand::Open { owner_id: "owner".parse().unwrap(), currency: "USD".parse().unwrap() };
             let deposit = AccountCommand::Deposit { amount: money(1_000_000), reference: None };
             [
@@ -74,9 +74,17 @@ async fn set_up(engine: &Engine) {
     }
 }
 
-fn open(folder: &Path) -> engine::Running {
+pub(crate) fn open(folder: &Path) -> engine::Running {
     let opened = Log::open(folder, LogOptions::default()).unwrap();
     engine::start(opened.log, opened.appender, &Options::default()).unwrap()
+}
+
+/// Fills a log: so many accounts, so many transfers among them.
+pub(crate) async fn fill(engine: &Engine, accounts: usize, transfers: usize) {
+    set_up(engine, accounts).await;
+    for from in (0..transfers).step_by(BATCH) {
+        submit(engine, (from..transfers.min(from + BATCH)).map(|n| transfer(0, n, accounts)).collect()).await;
+    }
 }
 
 pub(crate) fn measure(table: &mut Table) -> anyhow::Result<()> {
@@ -85,12 +93,12 @@ pub(crate) fn measure(table: &mut Table) -> anyhow::Result<()> {
     let running = open(folder.path());
     let mut figures = Vec::new();
     runtime.block_on(async {
-        set_up(&running.engine).await;
+        set_up(&running.engine, ACCOUNTS).await;
         for run in 0..RUNS {
             // Made before the clock starts: what is measured is the engine, not the making of commands.
             let batches: Vec<Vec<Request>> = (0..TRANSFERS)
                 .step_by(BATCH)
-                .map(|from| (from..TRANSFERS.min(from + BATCH)).map(|n| transfer(run, n)).collect())
+                .map(|from| (from..TRANSFERS.min(from + BATCH)).map(|n| transfer(run, n, ACCOUNTS)).collect())
                 .collect();
             let start = Instant::now();
             let mut in_flight = std::collections::VecDeque::new();

@@ -6,7 +6,6 @@ mod applying;
 mod log_feed;
 mod querying;
 mod support;
-mod throughput;
 mod working;
 
 // What the tests of the domain ask with, and the states they ask: the events here are made by the same rules.
