@@ -14,7 +14,7 @@ use event_store::log::{Log, Options as LogOptions};
 use super::table::{Row, Table, spread};
 
 const ACCOUNTS: usize = 100_000;
-const TRANSFERS: usize = 1_000_000;
+const TRANSFERS: usize = 600_000;
 const BATCH: usize = 8_000;
 const BATCHES_IN_FLIGHT: usize = 4;
 const RUNS: usize = 5;

@@ -11,11 +11,11 @@ use super::table::{Row, Table, grouped, spread};
 
 const ACCOUNTS: usize = 10_000;
 const CONNECTIONS: &str = "64";
-const SECONDS: &str = "8";
+const SECONDS: &str = "5";
 const RUNS: usize = 5;
 const BATCH_ACCOUNTS: usize = 100_000;
 const BATCH: usize = 8_000;
-const BATCHES: usize = 125;
+const BATCHES: usize = 75;
 /// A database that refuses at once: the write side alone.
 const NO_DATABASE: &str = "postgres://nobody@127.0.0.1:1/none";
 

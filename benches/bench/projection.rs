@@ -12,7 +12,7 @@ use super::server::Postgres;
 use super::table::{Row, Table, spread};
 
 const ACCOUNTS: usize = 10_000;
-const TRANSFERS: usize = 500_000;
+const TRANSFERS: usize = 300_000;
 const RUNS: usize = 3;
 
 pub(crate) fn measure(table: &mut Table) -> anyhow::Result<()> {
