@@ -104,17 +104,16 @@ impl Sequencer {
             Ok(drafted) => drafted,
             Err(rejection) => return Decided::Now(self.refuse(request, rejection, now, dry_run)),
         };
-        let mut accepted = Vec::with_capacity(1);
         let mut frame = self.appender.begin();
-        accepted.push(write_entry(&mut frame, request, &drafted, now, &self.draft, &self.books));
+        let accepted = write_entry(&mut frame, request, &drafted, now, &self.draft, &self.books);
         if dry_run {
-            return Decided::Now(without_positions(accepted.remove(0)));
+            return Decided::Now(without_positions(accepted));
         }
         match frame.commit() {
             Ok(place) => {
                 self.books.adopt(&mut self.draft);
                 self.note(request, Recorded::Done, place, 0);
-                Decided::Now(Outcome::Accepted(accepted.remove(0)))
+                Decided::Now(Outcome::Accepted(accepted))
             }
             Err(refused) => Decided::Now(self.not_taken(request, &refused)),
         }
