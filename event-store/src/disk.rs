@@ -159,3 +159,16 @@ pub(crate) fn read_full_at(file: &dyn DiskFile, buffer: &mut [u8], offset: u64) 
     }
     Ok(filled)
 }
+
+/// Makes a new folder durable with all folders above it, which may be as new.
+pub(crate) fn sync_folders(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    for folder in path.ancestors() {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        match disk.sync_folder(folder) {
+            // A folder that cannot be read is somebody else's and was there before.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && folder != path => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
+}

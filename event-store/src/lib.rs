@@ -5,4 +5,5 @@ pub mod disk;
 pub mod feed;
 mod index;
 pub mod log;
+pub mod lsm;
 pub mod transaction;

@@ -22,7 +22,7 @@ use super::segment::{
 use super::survey::{Damage, SurveyError, Visitor, survey};
 use super::window::Window;
 use super::{LogId, Options};
-use crate::disk::{Access, Disk, Lock, LockRefused};
+use crate::disk::{Access, Disk, Lock, LockRefused, sync_folders};
 
 /// Why a log was not opened for writing.
 #[derive(Debug, thiserror::Error)]
@@ -207,19 +207,6 @@ fn identify(path: &Path, options: &Options) -> Result<Folder, OpenError> {
     let written = sync_folders(disk.as_ref(), path).and_then(|()| write_description(disk.as_ref(), path, log_id));
     written.map_err(|source| io_error("writing", &path.join("log.json"), source))?;
     Ok(Folder { disk, path: path.to_owned(), log_id })
-}
-
-/// Makes the folder of a new log durable with all folders above it, which may be as new.
-fn sync_folders(disk: &dyn Disk, path: &Path) -> io::Result<()> {
-    for folder in path.ancestors() {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        match disk.sync_folder(folder) {
-            // A folder that cannot be read is somebody else's and was there before.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && folder != path => {}
-            synced => synced?,
-        }
-    }
-    Ok(())
 }
 
 fn make(blueprint: &Blueprint, number: u32) -> Result<Segment, OpenError> {

@@ -7,6 +7,7 @@ mod damage;
 mod failure;
 mod feed;
 mod golden;
+mod lsm;
 mod refusal;
 mod round_trip;
 mod workload;
