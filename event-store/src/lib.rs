@@ -1,6 +1,7 @@
 //! The log of Bursar: append transactions, read streams and the whole, subscribe. Event payloads are opaque JSON
 //! bytes here; no rule of the domain, no HTTP and no SQL live in this crate.
 
+pub mod backup;
 pub mod disk;
 pub mod feed;
 mod index;

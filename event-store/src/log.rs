@@ -10,12 +10,12 @@ mod layout;
 mod preparer;
 pub mod reader;
 pub mod recovery;
-mod scan;
+pub(crate) mod scan;
 pub mod segment;
 pub mod status;
 pub mod survey;
 pub mod verify;
-mod window;
+pub(crate) mod window;
 pub mod writer;
 
 use std::fmt;
@@ -104,12 +104,12 @@ impl Default for Options {
     }
 }
 
-fn now_us() -> i64 {
+pub(crate) fn now_us() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     // The standard library keys each of these from the system's randomness; nothing here has to be secret.
     RandomState::new().hash_one(now_us())
 }

@@ -4,6 +4,9 @@ use std::io;
 use std::process::ExitCode;
 
 use domain::ids::Position;
+use event_store::backup::BackupRefused;
+use event_store::backup::restore::RestoreRefused;
+use event_store::backup::unsound::UnsoundBackup;
 use event_store::log::folder::FolderRefused;
 use event_store::log::reader::ReadError;
 use event_store::log::survey::Damage;
@@ -29,6 +32,15 @@ pub(crate) enum Failure {
     /// The log cannot be read.
     #[error("{0}")]
     Unreadable(FolderRefused),
+    /// Bytes of a backup are not what was copied.
+    #[error("{0}")]
+    BackupDamaged(UnsoundBackup),
+    /// A backup cannot be read or written, or a log cannot be restored.
+    #[error("{0}")]
+    Unusable(String),
+    /// Nothing was done, because it would have been wrong.
+    #[error("{0}")]
+    Refused(String),
     /// The answer cannot be written.
     #[error("cannot write the answer: {0}")]
     Output(io::Error),
@@ -41,8 +53,9 @@ impl Failure {
     /// The code that the process ends with.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Damaged(_) | Self::Incomplete(_) | Self::Broken { .. } => ExitCode::from(1),
-            Self::Unreadable(_) | Self::Output(_) | Self::ReaderGone => ExitCode::from(3),
+            Self::Damaged(_) | Self::Incomplete(_) | Self::Broken { .. } | Self::BackupDamaged(_) => ExitCode::from(1),
+            Self::Unreadable(_) | Self::Unusable(_) | Self::Output(_) | Self::ReaderGone => ExitCode::from(3),
+            Self::Refused(_) => ExitCode::from(4),
         }
     }
 }
@@ -72,6 +85,41 @@ impl From<VerifyError> for Failure {
         match error {
             VerifyError::Damaged(damage) => Self::Damaged(damage),
             VerifyError::Folder(refused) => refused.into(),
+        }
+    }
+}
+
+impl From<UnsoundBackup> for Failure {
+    fn from(unsound: UnsoundBackup) -> Self {
+        match unsound {
+            UnsoundBackup::Manifest { .. } | UnsoundBackup::Damaged { .. } => Self::BackupDamaged(unsound),
+            UnsoundBackup::Folder(FolderRefused::Io { .. } | FolderRefused::NewerFormat { .. }) => {
+                Self::Unusable(unsound.to_string())
+            }
+            UnsoundBackup::Folder(_) => Self::BackupDamaged(unsound),
+            _ => Self::Unusable(unsound.to_string()),
+        }
+    }
+}
+
+impl From<BackupRefused> for Failure {
+    fn from(refused: BackupRefused) -> Self {
+        match refused {
+            BackupRefused::Damaged(damage) => Self::Damaged(damage),
+            BackupRefused::Log(refused) => refused.into(),
+            BackupRefused::Unsound(unsound) => unsound.into(),
+            BackupRefused::CopyDiffers { .. } | BackupRefused::Io { .. } => Self::Unusable(refused.to_string()),
+            _ => Self::Refused(refused.to_string()),
+        }
+    }
+}
+
+impl From<RestoreRefused> for Failure {
+    fn from(refused: RestoreRefused) -> Self {
+        match refused {
+            RestoreRefused::Unsound(unsound) => unsound.into(),
+            RestoreRefused::CopyDiffers { .. } | RestoreRefused::Io { .. } => Self::Unusable(refused.to_string()),
+            _ => Self::Refused(refused.to_string()),
         }
     }
 }

@@ -36,9 +36,9 @@ impl Drop for Counter {
     }
 }
 
-/// A bar over segments that are being checked.
-pub(crate) fn segments() -> ProgressBar {
+/// A bar over segments; nothing is drawn unless standard error is a terminal.
+pub(crate) fn segments(doing: &'static str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("checking segments {bar:40} {pos}/{len} ({eta} left)");
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    let style = ProgressStyle::with_template("{msg} segments {bar:40} {pos}/{len} ({eta} left)");
+    bar.with_message(doing).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -84,7 +84,7 @@ pub(crate) fn answer(folder: &Path, format: Format) -> Result<(), Failure> {
 }
 
 fn check(folder: &Path) -> Result<Report, Failure> {
-    let bar = progress::segments();
+    let bar = progress::segments("checking");
     let verified = verify(folder, |progress| {
         bar.set_length(progress.segments as u64);
         bar.inc(1);
@@ -139,7 +139,12 @@ fn fault(failure: &Failure) -> Option<Fault<'_>> {
         Failure::Incomplete(_) => {
             Some(Fault { verified: false, place: None, first_position: None, last_position: None, reason })
         }
-        Failure::Unreadable(_) | Failure::Output(_) | Failure::ReaderGone => None,
+        Failure::BackupDamaged(_)
+        | Failure::Unreadable(_)
+        | Failure::Unusable(_)
+        | Failure::Refused(_)
+        | Failure::Output(_)
+        | Failure::ReaderGone => None,
     }
 }
 

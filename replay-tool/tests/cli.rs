@@ -233,3 +233,77 @@ fn an_answer_that_cannot_be_given_has_its_exit_code() {
     let told = String::from_utf8(ask(folder.path(), &["history", "account-z"]).stderr).unwrap();
     assert_eq!(told, "there is nothing about account-z in this log\n");
 }
+
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_replay-tool"));
+    let Output { status, stdout, stderr } = program.env_remove("BURSAR_DATA").args(arguments).output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn a_log_is_backed_up_checked_and_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (log, backup) = (path("log"), path("backup"));
+    a_small_log(Path::new(&log));
+    let done = answered(Path::new(&log), &["backup", "--to", &backup]).remove(0);
+    let expected = [("backed_up", json!(true)), ("last_position", json!(6)), ("new_events", json!(6))];
+    for (name, value) in expected {
+        assert_eq!(done[name], value, "{done}");
+    }
+    assert_eq!((&done["last_recorded_at"], &done["copied_segments"]), (&json!("2026-01-01T00:00:04Z"), &json!(1)));
+    let again = answered(Path::new(&log), &["backup", "--to", &backup]).remove(0);
+    assert_eq!((&again["new_events"], &again["copied_bytes"]), (&json!(0), &json!(0)));
+
+    let (code, shown, said) = run(&["check-backup", &backup]);
+    assert_eq!((code, said.as_str()), (Some(0), ""), "no progress is drawn where nobody looks");
+    assert!(shown.contains("result         every byte of the backup is as it was copied"), "{shown}");
+    assert_eq!(answered(Path::new(&backup), &["verify"])[0]["last_position"], 6, "a backup reads as a log");
+
+    let (code, shown, _) = run(&["restore", "--from", &backup, "--into", &path("early"), "--position", "5"]);
+    assert_eq!(code, Some(0));
+    let rows: Vec<Vec<&str>> = shown.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert!(rows.contains(&vec!["last", "position", "4"]), "{shown}");
+    assert!(shown.contains("not split      positions 5 to 6 are one transaction: all or nothing"), "{shown}");
+    let at = ["--time", "2026-01-01T00:00:02Z", "--format", "json"];
+    let (code, shown, _) = run(&[&["restore", "--from", &backup, "--into", &path("noon")], &at[..]].concat());
+    let done: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!((code, &done["last_position"], &done["backup_position"]), (Some(0), &json!(3), &json!(6)));
+    assert_eq!(answered(Path::new(&path("noon")), &["history", "account-a"]).len(), 2);
+}
+
+#[test]
+fn a_backup_or_restore_that_cannot_be_has_its_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (log, backup) = (path("log"), path("backup"));
+    a_small_log(Path::new(&log));
+    assert!(failed(Path::new(&log), &["backup", "--to", &log], 4).contains("is not empty and holds no backup"));
+    assert!(
+        failed(Path::new(&log), &["backup", "--to", &backup, "--acknowledged", "7"], 4).contains("ends at position 6")
+    );
+    assert!(failed(Path::new(&path("no")), &["backup", "--to", &backup], 3).contains("holds no log"));
+    answered(Path::new(&log), &["backup", "--to", &backup]);
+    let other = path("other");
+    write_log(Path::new(&other), &[&[(opened("a"), 0)]]);
+    assert!(failed(Path::new(&other), &["backup", "--to", &backup], 4).contains("Give each log a folder of its own"));
+
+    let restore = |more: &[&str]| run(&[&["restore", "--from", &backup], more].concat());
+    assert_eq!(restore(&["--into", &log]).0, Some(4));
+    assert_eq!(restore(&["--into", &path("new"), "--position", "7"]).0, Some(4));
+    assert_eq!(restore(&["--into", &path("new"), "--time", "noon"]).0, Some(2));
+    assert_eq!(restore(&["--into", &path("new"), "--time", "2026-01-01T00:00:00Z", "--position", "1"]).0, Some(2));
+    assert!(!Path::new(&path("new")).exists(), "nothing was made");
+    assert_eq!(run(&["check-backup", &log]).0, Some(3));
+
+    let damaged = segment(Path::new(&backup));
+    let mut bytes = fs::read(&damaged).unwrap();
+    let at = bytes.windows(5).position(|w| w == b"key-2").unwrap();
+    bytes[at] ^= 1;
+    fs::write(&damaged, bytes).unwrap();
+    let (code, shown, said) = run(&["check-backup", &backup, "--format", "json"]);
+    let fault: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!((code, &fault["sound"]), (Some(1), &json!(false)));
+    assert!(said.contains("0000000001.seg is damaged at byte "), "{said}");
+    assert_eq!(restore(&["--into", &path("new")]).0, Some(1));
+}

@@ -24,6 +24,14 @@ pub(crate) fn ask(data: &Path, question: &[&str]) -> (Option<i32>, Vec<Value>) {
     (status.code(), lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
+/// Asks the tool something that is not about the folder of a log; gives its exit code and its answer.
+pub(crate) fn asked(question: &[&str]) -> (Option<i32>, Vec<Value>) {
+    let Output { status, stdout, .. } =
+        Command::new(replay_tool()).args(question).args(["--format", "json"]).output().unwrap();
+    let lines = String::from_utf8(stdout).unwrap();
+    (status.code(), lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
 /// Asks the tool; gives its exit code and what it said where it has no answer.
 pub(crate) fn said(data: &Path, question: &[&str]) -> (Option<i32>, String) {
     let Output { status, stderr, .. } =

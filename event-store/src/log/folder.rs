@@ -211,13 +211,23 @@ pub(crate) fn read_description(disk: &dyn Disk, folder: &Path) -> Result<Option<
 
 /// Writes `log.json`, durably and whole.
 pub(crate) fn write_description(disk: &dyn Disk, folder: &Path, log_id: LogId) -> io::Result<()> {
+    write_whole(disk, folder, "log.json", &description(log_id)?)
+}
+
+/// What `log.json` says.
+pub(crate) fn description(log_id: LogId) -> io::Result<String> {
     let description = Description { format_version: FORMAT_VERSION, log_id: log_id.to_string() };
     let mut text = serde_json::to_string(&description)?;
     text.push('\n');
-    let unfinished = folder.join("log.json.new");
+    Ok(text)
+}
+
+/// Writes a small file so that it is there whole and durable, or as it was before.
+pub(crate) fn write_whole(disk: &dyn Disk, folder: &Path, name: &str, text: &str) -> io::Result<()> {
+    let unfinished = folder.join(format!("{name}.new"));
     let file = disk.create(&unfinished)?;
     write_all_at(file.as_ref(), text.as_bytes(), 0)?;
     file.sync()?;
-    disk.rename(&unfinished, &folder.join("log.json"))?;
+    disk.rename(&unfinished, &folder.join(name))?;
     disk.sync_folder(folder)
 }

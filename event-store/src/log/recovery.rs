@@ -22,6 +22,8 @@ use super::segment::{
 use super::survey::{Damage, SurveyError, Visitor, survey};
 use super::window::Window;
 use super::{LogId, Options};
+use crate::backup::manifest::MANIFEST;
+use crate::backup::restore::RESTORING;
 use crate::disk::{Access, Disk, Lock, LockRefused, sync_folders};
 
 /// Why a log was not opened for writing.
@@ -51,6 +53,18 @@ pub enum OpenError {
     #[error("{folder} has segments but no log.json. Put log.json back from a copy of the folder")]
     NoDescription {
         /// The log's folder.
+        folder: PathBuf,
+    },
+    /// The folder is a backup.
+    #[error("{folder} is a backup, which nothing is appended to. Restore it into another folder, and start on that")]
+    Backup {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A restore into the folder was not finished.
+    #[error("{folder} was not restored to the end. Restore into it again: that begins anew")]
+    HalfRestored {
+        /// The folder.
         folder: PathBuf,
     },
     /// Bytes are damaged that were acknowledged.
@@ -127,6 +141,7 @@ pub(crate) fn recover(path: &Path, options: &Options) -> Result<Recovered, OpenE
         return Err(OpenError::SegmentBytes { segment_bytes: bytes });
     }
     let disk = options.disk.as_ref();
+    refuse_copies(disk, path)?;
     let segments = segments_folder(path);
     disk.create_folder(&segments).map_err(|source| io_error("making the folder", &segments, source))?;
     let lock = take_lock(disk, path, options)?;
@@ -135,6 +150,17 @@ pub(crate) fn recover(path: &Path, options: &Options) -> Result<Recovered, OpenE
     let mut counts = Counts(0);
     let found = survey(&folder, &mut counts)?;
     Mending { options, blueprint: blueprint(&folder, options), folder }.mend(found, lock)
+}
+
+/// A backup that is written into would no longer be one; half of a restored log looks like a whole one.
+fn refuse_copies(disk: &dyn Disk, path: &Path) -> Result<(), OpenError> {
+    let names = disk.names(path).map_err(|source| io_error("listing", path, source))?;
+    let has = |name: &str| names.iter().any(|found| found == name);
+    match (has(MANIFEST), has(RESTORING)) {
+        (true, _) => Err(OpenError::Backup { folder: path.to_owned() }),
+        (_, true) => Err(OpenError::HalfRestored { folder: path.to_owned() }),
+        _ => Ok(()),
+    }
 }
 
 struct Counts(u64);

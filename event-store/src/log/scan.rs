@@ -85,9 +85,19 @@ impl Scan {
     pub(crate) fn walk(
         &mut self,
         window: &mut Window,
+        visit: impl FnMut(&Frame<'_>) -> Result<(), FrameFault>,
+    ) -> io::Result<Option<FrameFault>> {
+        self.walk_to(window, u64::MAX, visit)
+    }
+
+    /// [`Scan::walk`] up to the first frame that starts at or after offset `end`.
+    pub(crate) fn walk_to(
+        &mut self,
+        window: &mut Window,
+        end: u64,
         mut visit: impl FnMut(&Frame<'_>) -> Result<(), FrameFault>,
     ) -> io::Result<Option<FrameFault>> {
-        while !self.sealed {
+        while !self.sealed && self.offset < end {
             if let Err(fault) = self.step(window, &mut visit)? {
                 return Ok(Some(fault));
             }

@@ -75,10 +75,8 @@ pub(crate) fn survey(folder: &Folder, visitor: &mut impl Visitor) -> Result<Surv
     let mut before = Link::FIRST;
     for (index, number) in numbers.iter().enumerate() {
         let segment = folder.segment_of(*number, Access::Read)?;
-        let mut window = Window::new(segment.file.clone());
         let mut scan = Scan::new(segment.header, before);
-        let mut look = Look { folder, segment: &segment, window: &mut window };
-        match look.through(&mut scan, visitor)? {
+        match survey_segment(folder, &segment, &mut scan, visitor)? {
             End::Sealed => {
                 before = scan.link();
                 visitor.segment_done(*number, numbers.len(), scan.offset);
@@ -102,9 +100,21 @@ pub(crate) fn survey(folder: &Folder, visitor: &mut impl Visitor) -> Result<Surv
     Ok(survey)
 }
 
-enum End {
+/// How a segment ends.
+pub(crate) enum End {
     Sealed,
     Open(Tail),
+}
+
+/// Walks one segment, from where `scan` stands.
+pub(crate) fn survey_segment(
+    folder: &Folder,
+    segment: &OpenSegment,
+    scan: &mut Scan,
+    visitor: &mut impl Visitor,
+) -> Result<End, SurveyError> {
+    let mut window = Window::new(segment.file.clone());
+    Look { folder, segment, window: &mut window }.through(scan, visitor)
 }
 
 struct Look<'a> {

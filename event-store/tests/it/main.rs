@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod append;
+mod backup;
 mod crash;
 mod damage;
 mod failure;
