@@ -4,7 +4,7 @@
 pub mod backup;
 pub mod disk;
 pub mod feed;
-mod index;
+pub mod index;
 pub mod log;
 pub mod lsm;
 pub mod transaction;

@@ -43,7 +43,8 @@ use self::writer::{Committed, LogFailed, Writer};
 use crate::disk::file::RealDisk;
 use crate::disk::{Disk, Lock};
 use crate::feed::Subscription;
-use crate::index::IndexTail;
+use crate::index::follow::DurableEnd;
+use crate::index::{IndexStatus, Keeper, StreamIndex};
 use crate::transaction::record::StoredEvent;
 
 /// Names a log for ever: 16 random bytes, made with the log, repeated in every segment.
@@ -129,7 +130,7 @@ pub struct Opened {
 #[derive(Debug, Clone)]
 pub struct Log {
     reader: Arc<LogReader>,
-    index: Arc<IndexTail>,
+    index: Arc<StreamIndex>,
     durable: watch::Receiver<Position>,
     status: Arc<Status>,
 }
@@ -146,14 +147,19 @@ impl Log {
         let (bell, rung) = bounded(1);
         let status = Arc::new(Status::default());
         status.publish_room(recovered.layout.room_bytes());
+        let Segment { number, stamp, .. } = recovered.layout.segment;
+        status.publish_durable_end(DurableEnd { segment: number, offset: recovered.layout.offset });
         let reader = Arc::new(LogReader::new(recovered.folder.clone()));
-        let log = Self {
-            index: IndexTail::start(Arc::clone(&reader), durable_seen.clone(), rung)
-                .map_err(|source| OpenError::Thread { source })?,
-            reader,
-            durable: durable_seen,
-            status: Arc::clone(&status),
-        };
+        let index = Arc::new(StreamIndex::new(
+            Arc::clone(&reader),
+            durable_seen.clone(),
+            Arc::clone(&status),
+            bell.clone(),
+            recovered.sealed,
+            (number, stamp, recovered.before),
+        ));
+        let keeper = Keeper::start(Arc::clone(&index), rung).map_err(|source| OpenError::Thread { source })?;
+        let log = Self { index, reader, durable: durable_seen, status: Arc::clone(&status) };
         let appender = IdleAppender {
             blueprint: Blueprint {
                 options: options.clone(),
@@ -166,7 +172,7 @@ impl Log {
             durable,
             bell,
             status,
-            lock: recovered.lock,
+            held: Held { _keeper: keeper, _lock: recovered.lock },
         };
         Ok(Opened { log, appender, recovery: recovered.report })
     }
@@ -195,6 +201,12 @@ impl Log {
         self.status.failure.get().cloned()
     }
 
+    /// How far the index of the streams is; its files are made in the background.
+    #[must_use]
+    pub fn index_status(&self) -> IndexStatus {
+        self.index.status()
+    }
+
     /// How much can still be appended.
     #[must_use]
     pub fn room(&self) -> Room {
@@ -208,15 +220,7 @@ impl Log {
     /// [`ReadError`] when the place cannot be found.
     pub fn frames_after(&self, position: Position) -> Result<Frames, ReadError> {
         let through = self.durable();
-        let start = match self.index.place_before(position) {
-            Some(start) if self.index.reaches(position) => start,
-            // The index is still being made: the start of the segment may be nearer than what it knows.
-            known => {
-                let segment = self.reader.segment_before(position)?;
-                known.filter(|known| known.next_position > segment.next_position).unwrap_or(segment)
-            }
-        };
-        Ok(self.reader.frames_from(start, position, Some(through)))
+        Ok(self.reader.frames_from(self.index.start_before(position), position, Some(through)))
     }
 
     /// The transaction at a place that an append or a walk has given, once it is durable.
@@ -290,7 +294,15 @@ pub struct IdleAppender {
     durable: watch::Sender<Position>,
     bell: Sender<()>,
     status: Arc<Status>,
-    lock: Lock,
+    held: Held,
+}
+
+/// What a log that is open for writing holds: given back in this order, so that nothing of this process writes into
+/// the folder when another one may.
+#[derive(Debug)]
+pub(crate) struct Held {
+    _keeper: Keeper,
+    _lock: Lock,
 }
 
 impl IdleAppender {
@@ -321,6 +333,7 @@ impl IdleAppender {
             spares: spares.clone(),
             durable: self.durable,
             failure: Arc::clone(&self.status.failure),
+            status: Arc::clone(&self.status),
             bell: self.bell,
             chain: self.chain,
         };
@@ -337,7 +350,7 @@ impl IdleAppender {
             spares: spares_in,
             groups: Some(groups),
             writer: Some(thread),
-            lock: Some(self.lock),
+            held: Some(self.held),
         })
     }
 }

@@ -28,7 +28,12 @@ pub(crate) fn start(disk: &(impl Disk + Clone)) -> Result<Running, OpenError> {
     let opened = Log::open(Path::new(FOLDER), small_segments(disk))?;
     // A short queue: the room of a long one takes longer to make than everything else here.
     let options = engine::Options { commands_in_flight_max: 1_024, ..engine::Options::default() };
-    Ok(engine::start(opened.log, opened.appender, &options).unwrap())
+    // Once the log is open its index files are made in the background: a power cut may come there, and end the start.
+    engine::start(opened.log, opened.appender, &options).map_err(|error| OpenError::Io {
+        doing: "starting an engine over",
+        path: FOLDER.into(),
+        source: std::io::Error::other(error),
+    })
 }
 
 /// Waits until the next segment stands ready or cannot be made, so that what changes the disk next is known.

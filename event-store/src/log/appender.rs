@@ -8,6 +8,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, TryRecvError};
 use domain::ids::Position;
 
+use super::Held;
 use super::frame::{FRAME_HEADER_BYTES, FrameKind};
 use super::frame_writer::FrameWriter;
 use super::group::Group;
@@ -15,7 +16,6 @@ use super::layout::Layout;
 use super::preparer::Preparer;
 use super::status::Status;
 use super::writer::LogFailed;
-use crate::disk::Lock;
 use crate::transaction::TextTooLong;
 
 /// Tokens gathered beyond this are flushed, so that barriers without frames stay bounded too.
@@ -75,7 +75,7 @@ pub struct Appender<A> {
     pub(super) groups: Option<Sender<Group<A>>>,
     pub(super) writer: Option<JoinHandle<()>>,
     /// Held until the writer has ended.
-    pub(super) lock: Option<Lock>,
+    pub(super) held: Option<Held>,
 }
 
 /// What [`Appender::receive`] came back with.
@@ -227,7 +227,7 @@ impl<A> Appender<A> {
         {
             self.status.failure.set("the thread that writes the log panicked");
         }
-        self.lock = None;
+        self.held = None;
     }
 
     /// Writes a mark, in a group of its own, so that it is written when everything before it is durable.

@@ -3,24 +3,30 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::ids::Position;
 
 use super::folder::{Folder, FolderRefused, OpenSegment};
-use super::frame::{FRAME_HEADER_BYTES, Frame, FrameFault, FrameHeader, FrameKind, check_crc};
+use super::frame::{FRAME_ALIGNMENT, FRAME_HEADER_BYTES, Frame, FrameFault, FrameHeader, FrameKind, check_crc};
 use super::scan::{Tail, judge_tail};
 use super::segment::{SEGMENT_HEADER_BYTES, segment_path};
-use super::survey::Damage;
+use super::survey::{Damage, SurveyError, damage_at};
 use super::window::Window;
 use crate::disk::file::RealDisk;
 use crate::disk::{Access, Disk, read_full_at};
+use crate::transaction::record::{EventRecord, StoredEvent};
 
 /// Segments kept open for single reads.
 const OPEN_SEGMENTS_MAX: usize = 64;
 /// What is read at once when one transaction is fetched; most are shorter.
 const FETCH_BYTES: usize = 4096;
+/// Frames of a stream that stand not further apart are read at once, with what is between them.
+const NEAR_BYTES: u64 = 16 << 10;
+/// Frames of a stream are read at once up to so many bytes.
+const EXTENT_BYTES_MAX: u64 = 1 << 20;
 
 /// Why the log could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +37,15 @@ pub enum ReadError {
     /// The folder, or a segment, is not what a log has.
     #[error(transparent)]
     Folder(#[from] FolderRefused),
+}
+
+impl From<SurveyError> for ReadError {
+    fn from(error: SurveyError) -> Self {
+        match error {
+            SurveyError::Damaged(damage) => Self::Damaged(damage),
+            SurveyError::Folder(refused) => Self::Folder(refused),
+        }
+    }
 }
 
 /// Where a walk begins: a frame boundary and the position that the frame there has.
@@ -109,21 +124,32 @@ impl LogReader {
 
     /// The start of the last segment that begins at or before `position`.
     pub(crate) fn segment_before(&self, position: Position) -> Result<Start, ReadError> {
-        for number in self.folder.segment_numbers()?.into_iter().rev() {
-            let segment = self.folder.segment_of(number, Access::Read)?;
-            let mut bytes = [0; FRAME_HEADER_BYTES];
-            let read = read_full_at(segment.file.as_ref(), &mut bytes, SEGMENT_HEADER_BYTES)
-                .map_err(|source| unreadable(&self.folder, number, source))?;
-            // A segment without an opening has not begun; if it should have, the walk from the one before finds out.
-            let opening = FrameHeader::decode(&bytes[..read], segment.header.stamp);
-            if let Ok(opening) = opening
-                && opening.first_position <= position
-            {
-                let next_position = opening.first_position;
-                return Ok(Start { segment: number, offset: SEGMENT_HEADER_BYTES, next_position });
+        let numbers = self.folder.segment_numbers()?;
+        let (mut low, mut high) = (0, numbers.len());
+        let mut found = Start::LOG;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.first_position(numbers[middle])? {
+                Some(next_position) if next_position <= position => {
+                    found = Start { segment: numbers[middle], offset: SEGMENT_HEADER_BYTES, next_position };
+                    low = middle + 1;
+                }
+                // A segment without an opening has not begun; if it should have, the walk from an earlier one finds
+                // out.
+                _ => high = middle,
             }
         }
-        Ok(Start::LOG)
+        Ok(found)
+    }
+
+    /// The first position of a segment that has begun.
+    fn first_position(&self, number: u32) -> Result<Option<Position>, ReadError> {
+        let segment = self.folder.segment_of(number, Access::Read)?;
+        let mut bytes = [0; FRAME_HEADER_BYTES];
+        let read = read_full_at(segment.file.as_ref(), &mut bytes, SEGMENT_HEADER_BYTES)
+            .map_err(|source| unreadable(&self.folder, number, source))?;
+        let opening = FrameHeader::decode(&bytes[..read], segment.header.stamp);
+        Ok(opening.ok().map(|opening| opening.first_position))
     }
 
     /// Fetches the transaction at a place that a [`Frame::place`] or an append gave.
@@ -135,16 +161,7 @@ impl LogReader {
         let mut bytes = vec![0; FETCH_BYTES];
         let io = |source| unreadable(&self.folder, segment, source);
         let read = read_full_at(file.as_ref(), &mut bytes, offset).map_err(io)?;
-        let damaged = |fault: FrameFault| {
-            Box::new(Damage {
-                segment,
-                path: segment_path(&self.folder.path, segment),
-                offset,
-                first_position: Position::START,
-                last_position: None,
-                reason: fault.to_string(),
-            })
-        };
+        let damaged = |fault| self.damaged(segment, offset, Position::START, fault);
         let frame = FrameHeader::decode(&bytes[..read], header.stamp).map_err(damaged)?;
         if frame.frame_bytes() > read {
             bytes.resize(frame.frame_bytes(), 0);
@@ -155,6 +172,77 @@ impl LogReader {
         }
         check_crc(&frame, &bytes).and_then(|()| Frame::check(&frame, &bytes)).map_err(damaged)?;
         Ok(FrameBytes { header: frame, bytes, segment, offset })
+    }
+
+    /// Reads the frames at `places` (offsets in units of 8 bytes, in order) and answers the events of `stream` with
+    /// these `versions` out of them, in order. Frames that stand near each other are read at once, each frame once.
+    pub(crate) fn read_events(
+        &self,
+        segment: u32,
+        stream: &str,
+        versions: Range<u64>,
+        places: &[u32],
+    ) -> Result<StreamRead, ReadError> {
+        let mut events = Vec::with_capacity(places.len());
+        if places.is_empty() {
+            return Ok(StreamRead::Events(events));
+        }
+        let OpenSegment { header, file } = self.segment(segment)?;
+        let offset = |place: u32| u64::from(place) * FRAME_ALIGNMENT as u64;
+        let mut bytes = Vec::new();
+        let mut rest = places;
+        while let Some(first) = rest.first() {
+            let start = offset(*first);
+            let near = |one: &u32, next: &u32| {
+                offset(*next).saturating_sub(offset(*one)) <= NEAR_BYTES
+                    && offset(*next).saturating_sub(start) <= EXTENT_BYTES_MAX
+            };
+            let together = 1 + rest.windows(2).take_while(|pair| near(&pair[0], &pair[1])).count();
+            let (extent, after) = rest.split_at(together);
+            rest = after;
+            bytes.resize((offset(extent[together - 1]).saturating_sub(start)) as usize + FETCH_BYTES, 0);
+            let read = read_full_at(file.as_ref(), &mut bytes, start)
+                .map_err(|source| unreadable(&self.folder, segment, source))?;
+            for same in extent.chunk_by(|one, next| one == next) {
+                let at = offset(same[0]);
+                let held = bytes[..read].get(at.saturating_sub(start) as usize..).unwrap_or_default();
+                match FrameHeader::decode(held, header.stamp) {
+                    Ok(frame) if frame.frame_bytes() <= held.len() => {
+                        check_crc(&frame, held)
+                            .and_then(|()| Frame::check(&frame, held))
+                            .map_err(|fault| self.damaged(segment, at, Position::START, fault))?;
+                        events.extend(of_stream(&Frame::checked(frame, held, segment, at), stream, &versions));
+                    }
+                    // Longer than was read, or damaged: the single read tells.
+                    _ => events.extend(of_stream(&self.read_frame(segment, at)?.frame(), stream, &versions)),
+                }
+            }
+        }
+        let as_asked = events.len() as u64 == versions.end - versions.start
+            && events.iter().zip(versions).all(|(event, version)| event.record().version.0 == version);
+        Ok(if as_asked { StreamRead::Events(events) } else { StreamRead::OtherEvents })
+    }
+
+    /// The damage at a place where a whole frame must stand, because it was durable.
+    pub(crate) fn damage_at(&self, segment: u32, offset: u64, next_position: Position, reason: &str) -> ReadError {
+        match self.read_frame(segment, offset) {
+            Err(error) => error,
+            Ok(_) => Box::new(Damage {
+                segment,
+                path: segment_path(&self.folder.path, segment),
+                offset,
+                first_position: next_position,
+                last_position: None,
+                reason: reason.to_owned(),
+            })
+            .into(),
+        }
+    }
+
+    fn damaged(&self, segment: u32, offset: u64, next_position: Position, fault: FrameFault) -> ReadError {
+        let told =
+            self.segment(segment).and_then(|open| Ok(damage_at(&self.folder, &open, offset, next_position, fault)?));
+        told.map_or_else(|error| error, ReadError::from)
     }
 
     fn segment(&self, number: u32) -> Result<OpenSegment, ReadError> {
@@ -170,6 +258,26 @@ impl LogReader {
         open.insert(number, segment.clone());
         Ok(segment)
     }
+}
+
+/// What was read for a stream.
+#[derive(Debug)]
+pub(crate) enum StreamRead {
+    /// The events.
+    Events(Vec<StoredEvent>),
+    /// The frames are whole but have not exactly the events that were asked for.
+    OtherEvents,
+}
+
+/// The events of a stream with one of `versions` in a frame.
+fn of_stream<'a>(frame: &Frame<'a>, stream: &'a str, versions: &Range<u64>) -> impl Iterator<Item = StoredEvent> {
+    let versions = versions.clone();
+    let wanted = move |record: &EventRecord<'_>| record.stream == stream && versions.contains(&record.version.0);
+    frame.entries().flat_map(move |entry| {
+        let any = entry.events().any(|event| wanted(&event));
+        let wanted = wanted.clone();
+        any.then(|| StoredEvent::of_entry(entry).filter(move |event| wanted(&event.record()))).into_iter().flatten()
+    })
 }
 
 /// A transaction that owns its bytes.
@@ -316,7 +424,7 @@ impl Frames {
         let fault = match self.look_afresh()? {
             Ok(header) => return Ok(Some(header)),
             Err(again) if again.may_be_torn() && self.through.is_none() => again,
-            Err(again) => return Err(self.damage(again.to_string()).into()),
+            Err(again) => return Err(self.damaged(again)?),
         };
         let segment = self.folder.segment_of(self.segment, Access::Read)?;
         let tail = judge_tail(&mut Window::new(segment.file), &segment.header, self.offset);
@@ -327,7 +435,7 @@ impl Frames {
         // Something proves that this place was durable before: it must show now, or it is damaged.
         match self.look_afresh()? {
             Ok(header) => Ok(Some(header)),
-            Err(_) => Err(self.damage(fault.to_string()).into()),
+            Err(_) => Err(self.damaged(fault)?),
         }
     }
 
@@ -344,6 +452,12 @@ impl Frames {
         read_full_at(next.file.as_ref(), &mut bytes, SEGMENT_HEADER_BYTES)
             .map_err(|source| unreadable(&self.folder, self.segment + 1, source))?;
         Ok(bytes != [0; FRAME_HEADER_BYTES])
+    }
+
+    /// What is wrong at this place, which was durable.
+    fn damaged(&self, fault: FrameFault) -> Result<ReadError, ReadError> {
+        let segment = self.folder.segment_of(self.segment, Access::Read)?;
+        Ok(damage_at(&self.folder, &segment, self.offset, self.next_position, fault)?.into())
     }
 
     fn damage(&self, reason: String) -> Box<Damage> {

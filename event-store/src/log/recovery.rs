@@ -1,8 +1,9 @@
-//! Opening a log for writing: takes the lock, makes a log where there is none, surveys what is there and mends what a
-//! crash may leave behind. Anything else is refused and left untouched.
+//! Opening a log for writing: takes the lock, makes a log where there is none, surveys what is there (but for sealed
+//! segments that were checked before) and mends what a crash may leave behind. Anything else is refused and left untouched.
 
 mod mending;
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,17 +15,18 @@ use self::mending::Mending;
 use super::folder::{Folder, FolderRefused, list_segments, open_segment, read_description, write_description};
 use super::layout::Layout;
 use super::preparer::Blueprint;
-use super::scan::{Tail, judge_tail};
+use super::scan::{Link, Scan, Tail, judge_tail};
 use super::segment::{
     SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES, Segment, SegmentNotMade, is_unfinished, segment_path,
     segments_folder,
 };
-use super::survey::{Damage, SurveyError, Visitor, survey};
+use super::survey::{Damage, SurveyError, Visitor, survey_unless};
 use super::window::Window;
 use super::{LogId, Options};
 use crate::backup::manifest::MANIFEST;
 use crate::backup::restore::RESTORING;
 use crate::disk::{Access, Disk, Lock, LockRefused, sync_folders};
+use crate::index::{SealedSegment, vouch};
 
 /// Why a log was not opened for writing.
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +134,10 @@ pub(crate) struct Recovered {
     pub(crate) chain: u32,
     pub(crate) ready: Option<Segment>,
     pub(crate) report: RecoveryReport,
+    /// The segments that are sealed, in order.
+    pub(crate) sealed: Vec<SealedSegment>,
+    /// What the segment that is written takes over from them.
+    pub(crate) before: Link,
     pub(crate) lock: Lock,
 }
 
@@ -147,9 +153,18 @@ pub(crate) fn recover(path: &Path, options: &Options) -> Result<Recovered, OpenE
     let lock = take_lock(disk, path, options)?;
     sweep(disk, &segments)?;
     let folder = identify(path, options)?;
-    let mut counts = Counts(0);
-    let found = survey(&folder, &mut counts)?;
-    Mending { options, blueprint: blueprint(&folder, options), folder }.mend(found, lock)
+    let mut indexes = HashMap::new();
+    let found = survey_unless(&folder, &mut Nobody, |segment, before| {
+        let index = vouch(&folder, segment, before)?;
+        indexes.insert(segment.header.number, index);
+        Some(Scan::vouched(segment.header, &index))
+    })?;
+    let sealed = found.segments.iter().filter(|scan| scan.sealed).map(|scan| {
+        let number = scan.header.number;
+        SealedSegment { number, before: scan.before(), file: indexes.get(&number).copied() }
+    });
+    let sealed = sealed.collect();
+    Mending { options, blueprint: blueprint(&folder, options), folder, sealed }.mend(found, lock)
 }
 
 /// A backup that is written into would no longer be one; half of a restored log looks like a whole one.
@@ -163,11 +178,11 @@ fn refuse_copies(disk: &dyn Disk, path: &Path) -> Result<(), OpenError> {
     }
 }
 
-struct Counts(u64);
+/// Looks at nothing.
+struct Nobody;
 
-impl Visitor for Counts {
+impl Visitor for Nobody {
     fn transaction(&mut self, _: &super::frame::Frame<'_>) -> Result<(), super::frame::FrameFault> {
-        self.0 += 1;
         Ok(())
     }
 }

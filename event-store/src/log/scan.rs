@@ -6,11 +6,12 @@ use std::io;
 use domain::ids::Position;
 
 use super::frame::{
-    FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FRAME_MAGIC, Footer, Frame, FrameFault, FrameHeader, FrameKind, Opening,
-    chain_on, check_crc,
+    FOOTER_BYTES, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FRAME_MAGIC, Footer, Frame, FrameFault, FrameHeader, FrameKind,
+    Opening, chain_on, check_crc,
 };
 use super::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::window::Window;
+use crate::index::file::IndexHeader;
 
 const PIECE_BYTES: usize = 1 << 20;
 static ZEROS: [u8; PIECE_BYTES] = [0; PIECE_BYTES];
@@ -65,6 +66,13 @@ impl Scan {
         }
     }
 
+    /// A walk that stands at a place inside a segment, to tell what is wrong there.
+    pub(crate) const fn at(header: SegmentHeader, offset: u64, next_position: Position) -> Self {
+        let mut scan = Self::new(header, Link { next_position, ..Link::FIRST });
+        scan.offset = offset;
+        scan
+    }
+
     /// The first position of the segment.
     pub(crate) const fn first_position(&self) -> Position {
         self.before.next_position
@@ -73,6 +81,33 @@ impl Scan {
     /// Whether the segment has its opening frame.
     pub(crate) const fn begun(&self) -> bool {
         self.frame_count > 0
+    }
+
+    /// What it took over from the segment before.
+    pub(crate) const fn before(&self) -> Link {
+        self.before
+    }
+
+    /// Where the footer stands, in a segment that is sealed.
+    pub(crate) const fn footer_offset(&self) -> u32 {
+        (self.offset - FOOTER_BYTES as u64) as u32
+    }
+
+    /// A walk that is at the end of a sealed segment, as the segment's index file says.
+    pub(crate) const fn vouched(header: SegmentHeader, index: &IndexHeader) -> Self {
+        let offset = index.footer_offset as u64 + FOOTER_BYTES as u64;
+        Self {
+            header,
+            before: index.before,
+            offset,
+            frame_count: index.frame_count + 1,
+            next_position: index.after.next_position,
+            chain: index.after.chain,
+            run_start: offset,
+            marked: false,
+            sealed: true,
+            transactions: index.transactions,
+        }
     }
 
     /// What the next segment takes over.

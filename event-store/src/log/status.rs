@@ -6,12 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::preparer::{NotReady, PreparerWatch};
 use super::writer::Failure;
+use crate::index::follow::DurableEnd;
 
 /// Shared between the appender, the writer and the handles.
 #[derive(Debug, Default)]
 pub(crate) struct Status {
     pub(crate) failure: Arc<Failure>,
     segment_room_bytes: AtomicU64,
+    /// Up to where everything is durable: the segment above, the offset (a multiple of 8) below.
+    durable_end: AtomicU64,
     preparer: OnceLock<PreparerWatch>,
 }
 
@@ -29,6 +32,17 @@ pub struct Room {
 impl Status {
     pub(crate) fn publish_room(&self, segment_room_bytes: u64) {
         self.segment_room_bytes.store(segment_room_bytes, Ordering::Relaxed);
+    }
+
+    /// Everything before this place is durable. Published before the position is, so that who knows of a durable
+    /// position finds it here.
+    pub(crate) fn publish_durable_end(&self, end: DurableEnd) {
+        self.durable_end.store(u64::from(end.segment) << 32 | end.offset >> 3, Ordering::Release);
+    }
+
+    pub(crate) fn durable_end(&self) -> DurableEnd {
+        let end = self.durable_end.load(Ordering::Acquire);
+        DurableEnd { segment: (end >> 32) as u32, offset: (end & 0xffff_ffff) << 3 }
     }
 
     pub(crate) fn watch_preparer(&self, preparer: PreparerWatch) {

@@ -68,14 +68,32 @@ pub(crate) trait Visitor {
     fn segment_done(&mut self, _number: u32, _of: usize, _bytes: u64) {}
 }
 
-/// Walks all segments.
+/// Walks all segments, reading all of them.
 pub(crate) fn survey(folder: &Folder, visitor: &mut impl Visitor) -> Result<Survey, SurveyError> {
+    survey_unless(folder, visitor, |_, _| None)
+}
+
+/// Walks all segments but those that `vouched` answers for: it is given a segment, which is not the last that has
+/// begun, and what the segment before leaves to it, and answers what is at its end.
+pub(crate) fn survey_unless(
+    folder: &Folder,
+    visitor: &mut impl Visitor,
+    mut vouched: impl FnMut(&OpenSegment, Link) -> Option<Scan>,
+) -> Result<Survey, SurveyError> {
     let numbers = folder.segment_numbers()?;
     let mut survey = Survey { segments: Vec::with_capacity(numbers.len()), torn: None };
     let mut before = Link::FIRST;
     for (index, number) in numbers.iter().enumerate() {
         let segment = folder.segment_of(*number, Access::Read)?;
         let mut scan = Scan::new(segment.header, before);
+        if let Some(scan) = vouched(&segment, before)
+            && (Look { folder, segment: &segment, window: &mut Window::new(segment.file.clone()) })
+                .next_has_begun(&scan)?
+        {
+            before = scan.link();
+            survey.segments.push(scan);
+            continue;
+        }
         match survey_segment(folder, &segment, &mut scan, visitor)? {
             End::Sealed => {
                 before = scan.link();
@@ -98,6 +116,44 @@ pub(crate) fn survey(folder: &Folder, visitor: &mut impl Visitor) -> Result<Surv
         }
     }
     Ok(survey)
+}
+
+/// Walks a segment that is sealed, from where `scan` is to its end.
+pub(crate) fn survey_sealed(
+    folder: &Folder,
+    segment: &OpenSegment,
+    mut scan: Scan,
+    visitor: &mut impl Visitor,
+) -> Result<Scan, SurveyError> {
+    let mut window = Window::new(segment.file.clone());
+    let mut look = Look { folder, segment, window: &mut window };
+    match look.through(&mut scan, visitor)? {
+        End::Sealed => Ok(scan),
+        End::Open(_) => Err(look.damage(&scan, "the segment was sealed and is not any more".to_owned(), None).into()),
+    }
+}
+
+/// The damage at a place where a frame must stand that was durable, in the words of a survey.
+pub(crate) fn damage_at(
+    folder: &Folder,
+    segment: &OpenSegment,
+    offset: u64,
+    next_position: Position,
+    fault: FrameFault,
+) -> Result<Box<Damage>, SurveyError> {
+    let mut window = Window::new(segment.file.clone());
+    let mut look = Look { folder, segment, window: &mut window };
+    let scan = Scan::at(segment.header, offset, next_position);
+    if fault.may_be_torn() {
+        if let Tail::Acknowledged { offset, first_position } = look.judge(&scan)? {
+            return Ok(look.acknowledged(&scan, &fault.to_string(), offset, first_position));
+        }
+        if look.next_has_begun(&scan)? {
+            let reason = format!("{fault}, but segment {} has begun", scan.header.number + 1);
+            return look.damage_to_next(&scan, reason);
+        }
+    }
+    look.damage_to_next(&scan, fault.to_string())
 }
 
 /// How a segment ends.
@@ -152,9 +208,7 @@ impl Look<'_> {
             let fault = fault.map_or_else(String::new, |fault| fault.to_string());
             return match tail {
                 Tail::Acknowledged { offset, first_position } => {
-                    let last = Position(first_position.0.saturating_sub(1));
-                    let reason = format!("{fault}, but the frame at byte {offset} was written when this was durable");
-                    Err(self.damage(scan, reason, Some(last)).into())
+                    Err(self.acknowledged(scan, &fault, offset, first_position).into())
                 }
                 _ if next_has_begun => {
                     let reason = format!("{fault}, but segment {} has begun", scan.header.number + 1);
@@ -182,9 +236,21 @@ impl Look<'_> {
     }
 
     fn damaged(&mut self, scan: &Scan, reason: String) -> Result<SurveyError, SurveyError> {
+        Ok(self.damage_to_next(scan, reason)?.into())
+    }
+
+    /// Damage that reaches to the next whole frame.
+    fn damage_to_next(&mut self, scan: &Scan, reason: String) -> Result<Box<Damage>, SurveyError> {
         let next = next_frame(self.window, &scan.header, scan.offset).map_err(|source| self.unreadable(source))?;
         let last = next.map(|next| Position(next.first_position.0.saturating_sub(1)));
-        Ok(self.damage(scan, reason, last).into())
+        Ok(self.damage(scan, reason, last))
+    }
+
+    /// Damage that the frame at `offset` proves: it was written when the place of the walk was durable.
+    fn acknowledged(&self, scan: &Scan, fault: &str, offset: u64, first_position: Position) -> Box<Damage> {
+        let last = Position(first_position.0.saturating_sub(1));
+        let reason = format!("{fault}, but the frame at byte {offset} was written when this was durable");
+        self.damage(scan, reason, Some(last))
     }
 
     fn damage(&self, scan: &Scan, reason: String, last: Option<Position>) -> Box<Damage> {

@@ -10,7 +10,9 @@ use tokio::sync::watch;
 
 use super::frame::{FRAME_HEADER_BYTES, Footer, FrameKind, Opening, chain_on, padded, seal};
 use super::group::Group;
+use super::status::Status;
 use crate::disk::write_all_at;
+use crate::index::follow::DurableEnd;
 
 /// The log failed to write or sync and takes nothing any more.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +66,8 @@ pub(crate) struct Writer<A> {
     pub(crate) spares: Sender<Group<A>>,
     pub(crate) durable: watch::Sender<Position>,
     pub(crate) failure: Arc<Failure>,
+    /// Told up to where everything is durable.
+    pub(crate) status: Arc<Status>,
     /// Rung after every group, to wake the index.
     pub(crate) bell: Sender<()>,
     /// The chain of the segment that was written last.
@@ -117,6 +121,10 @@ impl<A> Writer<A> {
             };
             write_all_at(run.segment.file.as_ref(), piece, run.offset).map_err(|error| failed("writing", &error))?;
             run.segment.file.sync().map_err(|error| failed("syncing", &error))?;
+        }
+        if let Some(last) = runs.last() {
+            let offset = last.offset + (bytes.len() - last.at) as u64;
+            self.status.publish_durable_end(DurableEnd { segment: last.segment.number, offset });
         }
         Ok(())
     }

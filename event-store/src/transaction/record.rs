@@ -321,6 +321,31 @@ pub(crate) fn check_body(body: &[u8], event_count: u32, first_position: Position
     Ok(())
 }
 
+/// Walks the heads of the events in a body that this process has made: no text is looked at. Answers false, having
+/// visited a part, when the lengths in it do not fit each other.
+pub(crate) fn each_event(body: &[u8], mut visit: impl FnMut(&[u8], u64)) -> bool {
+    let mut rest = body;
+    while !rest.is_empty() {
+        let Some((entry, after)) = split_entry(rest) else { return false };
+        rest = after;
+        let texts: usize = (0..5).map(|index| usize::from(u16_at(entry, 44 + 2 * index))).sum();
+        let from = ENTRY_HEAD_BYTES + texts;
+        let to = entry.len().checked_sub(u32_at(entry, 40) as usize);
+        let Some(mut events) = to.and_then(|to| entry.get(from..to)) else { return false };
+        while !events.is_empty() {
+            let Ok((event, after)) = decode_event(events) else { return false };
+            visit(event.stream, event.version);
+            events = after;
+        }
+    }
+    true
+}
+
+fn split_entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let entry_bytes = u32_at(bytes.first_chunk::<ENTRY_HEAD_BYTES>()?, 0) as usize;
+    (entry_bytes >= ENTRY_HEAD_BYTES).then(|| bytes.split_at_checked(entry_bytes)).flatten()
+}
+
 struct RawEvent<'a> {
     stream: &'a [u8],
     version: u64,

@@ -2,20 +2,27 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
 use domain::ids::{AccountId, Position, StreamId, Version};
 use event_store::disk::simulated::SimulatedDisk;
 use event_store::log::appender::{AppendRefused, Appender};
 use event_store::log::frame::{Frame, FramePlace};
+use event_store::log::reader::ReadError;
 use event_store::log::recovery::{OpenError, RecoveryReport};
 use event_store::log::writer::Committed;
-use event_store::log::{Log, Opened, Options};
+use event_store::log::{Direction, Log, Opened, Options};
+use event_store::transaction::record::StoredEvent;
 use event_store::transaction::{EntryHeader, Outcome};
 
 /// How long a test waits for something that must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How much more than by default is tried.
+pub(crate) fn effort() -> u64 {
+    std::env::var("BURSAR_TEST_EFFORT").ok().and_then(|effort| effort.parse().ok()).unwrap_or(1).max(1)
+}
 
 pub(crate) fn account(number: u64) -> StreamId {
     StreamId::Account(AccountId::new(&format!("a{number}")).unwrap())
@@ -149,12 +156,53 @@ pub(crate) fn small_segments() -> Options {
 
 /// The numbers of the transactions that the log has, each checked.
 pub(crate) fn numbers(log: &Log) -> Vec<u64> {
-    let mut frames = log.frames_after(Position::START).unwrap();
+    try_numbers(log).unwrap()
+}
+
+/// The numbers of the transactions that the log has, each checked, or where it cannot be read.
+pub(crate) fn try_numbers(log: &Log) -> Result<Vec<u64>, ReadError> {
+    let mut frames = log.frames_after(Position::START)?;
     let mut numbers = Vec::new();
-    while let Some(frame) = frames.next_frame().unwrap() {
+    while let Some(frame) = frames.next_frame()? {
         numbers.push(number_of(&frame));
     }
-    numbers
+    Ok(numbers)
+}
+
+/// Checks that the streams have exactly what `count` transactions put into them, read in both directions.
+pub(crate) fn assert_streams(log: &Log, count: u64, told: &str) {
+    for stream in 0..4 {
+        let of_stream = |number: &u64| stream == 3 || number % 3 == stream;
+        let expected: Vec<u64> = (0..count).filter(of_stream).collect();
+        for direction in [Direction::Forward, Direction::Backward] {
+            let from = if direction == Direction::Forward { 0 } else { u64::MAX };
+            let read = log.read_stream(&account(stream), Version(from), direction, usize::MAX);
+            let read = read.unwrap_or_else(|error| panic!("{told}: {error}"));
+            let mut found: Vec<_> = read.iter().map(StoredEvent::record).collect();
+            if direction == Direction::Backward {
+                found.reverse();
+            }
+            assert_eq!(found.len(), expected.len(), "{told}: stream {stream}, {direction:?}");
+            for ((record, number), version) in found.iter().zip(&expected).zip(0..) {
+                assert_eq!(record.version, Version(version), "{told}: stream {stream}, {direction:?}");
+                assert_eq!(record.data.trim_ascii_end(), data(*number, stream).as_bytes(), "{told}");
+            }
+        }
+    }
+}
+
+/// Waits until every sealed segment has its index file, or `no_more` says that it never will.
+pub(crate) fn indexed_unless(log: &Log, no_more: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while log.index_status().without_file > 0 && !no_more() {
+        assert!(Instant::now() < deadline, "index files must be made: {:?}", log.index_status());
+        std::thread::yield_now();
+    }
+}
+
+/// Waits until every sealed segment has its index file.
+pub(crate) fn indexed(log: &Log) {
+    indexed_unless(log, || false);
 }
 
 /// Small segments on a simulated disk.

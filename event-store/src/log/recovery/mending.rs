@@ -9,6 +9,7 @@ use domain::ids::Position;
 
 use super::{OpenError, Recovered, RecoveryReport, TornTail, io_error, make};
 use crate::disk::{Access, Lock, write_all_at};
+use crate::index::SealedSegment;
 use crate::log::Options;
 use crate::log::folder::Folder;
 use crate::log::frame::{FOOTER_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind, chain_on, seal};
@@ -26,6 +27,7 @@ pub(super) struct Mending<'a> {
     pub(super) options: &'a Options,
     pub(super) folder: Folder,
     pub(super) blueprint: Blueprint,
+    pub(super) sealed: Vec<SealedSegment>,
 }
 
 impl Mending<'_> {
@@ -71,7 +73,8 @@ impl Mending<'_> {
             last_position: Position(layout.next_position.0 - 1),
             torn,
         };
-        Ok(Recovered { folder: self.folder, layout, chain, ready: unused.pop_front(), report, lock })
+        let ready = unused.pop_front();
+        Ok(Recovered { folder: self.folder, layout, chain, ready, report, sealed: self.sealed, before, lock })
     }
 
     /// Copies the bytes that are going to be cut to a file of their own, durably.
