@@ -46,6 +46,8 @@ pub(crate) enum ServeError {
     OpenLog { folder: PathBuf, source: Box<OpenError> },
     #[error("the log in {} cannot be used: {source}", .folder.display())]
     Start { folder: PathBuf, source: Box<StartError> },
+    #[error("the system gives no thread to read the log again: {0}")]
+    Scrubber(io::Error),
     #[error("the thread that opens the log ended without an answer")]
     OpenerGone,
     #[error(transparent)]
@@ -74,6 +76,8 @@ pub(crate) async fn serve(configuration: Configuration) -> Result<(), ServeError
         }
     };
     let engine = running.engine.clone();
+    let scrub = configuration.write_side.scrub.map(|options| engine.log().scrub(options));
+    let scrubber = scrub.transpose().map_err(ServeError::Scrubber)?;
     let upkeep = prometheus::upkeep(metrics.clone());
     let watch = watch::room(engine.log().clone());
     let feed = LogFeed::new(engine.log().clone());
@@ -108,6 +112,7 @@ pub(crate) async fn serve(configuration: Configuration) -> Result<(), ServeError
     if cut_off > 0 {
         tracing::warn!(connections = cut_off, "connections were cut off");
     }
+    drop(scrubber);
     // Rows that were not written yet are written after the next start.
     let (closed, ()) = tokio::join!(close(running), views.stop());
     closed?;
@@ -120,7 +125,7 @@ pub(crate) async fn serve(configuration: Configuration) -> Result<(), ServeError
 /// Opens the log and rebuilds all state from it. Takes as long as reading the log takes.
 async fn start(settings: WriteSide) -> Result<Running, ServeError> {
     let started = tokio::task::spawn_blocking(move || {
-        let WriteSide { data: folder, segment_bytes, commands_in_flight_max } = settings;
+        let WriteSide { data: folder, segment_bytes, commands_in_flight_max, scrub: _ } = settings;
         let options = log::Options { segment_bytes, ..log::Options::default() };
         let opened = Log::open(&folder, options)
             .map_err(|source| ServeError::OpenLog { folder: folder.clone(), source: Box::new(source) })?;

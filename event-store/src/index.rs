@@ -10,6 +10,7 @@ mod keeper;
 pub(crate) mod part;
 mod rebuild;
 mod streams;
+pub(crate) mod tally;
 mod vouch;
 
 use std::collections::HashMap;
@@ -158,6 +159,21 @@ impl StreamIndex {
         IndexStatus { through: state.through, sealed: state.sealed.len(), without_file }
     }
 
+    /// What a sealed segment took over from the one before, and what its index file begins with, where it has one.
+    pub(crate) fn sealed(&self, number: u32) -> Option<SealedSegment> {
+        let sealed = self.kept(number)?;
+        let file = match sealed.kept {
+            Kept::File(header) => Some(header),
+            _ => None,
+        };
+        Some(SealedSegment { number, before: sealed.before, file })
+    }
+
+    /// What makes the digests of streams.
+    pub(crate) const fn digest(&self) -> &StreamDigest {
+        &self.digest
+    }
+
     /// A place at or before the first frame after `position`.
     pub(crate) fn start_before(&self, position: Position) -> Start {
         let state = self.state();
@@ -224,7 +240,7 @@ impl StreamIndex {
     }
 
     /// The index file of a segment, open.
-    fn file(&self, segment: u32) -> Result<Arc<dyn DiskFile>, IndexFault> {
+    pub(crate) fn file(&self, segment: u32) -> Result<Arc<dyn DiskFile>, IndexFault> {
         // Poisoned or not, the map holds open files only.
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = files.get(&segment) {

@@ -11,6 +11,7 @@ mod preparer;
 pub mod reader;
 pub mod recovery;
 pub(crate) mod scan;
+pub mod scrub;
 pub mod segment;
 pub mod status;
 pub mod survey;
@@ -37,6 +38,7 @@ use self::layout::{Layout, frame_bytes_max};
 use self::preparer::{Blueprint, Preparer};
 use self::reader::{FrameBytes, Frames, LogReader, ReadError};
 use self::recovery::{OpenError, RecoveryReport, recover};
+use self::scrub::{ScrubOptions, ScrubStatus, Scrubber};
 use self::segment::Segment;
 use self::status::{Room, Status};
 use self::writer::{Committed, LogFailed, Writer};
@@ -133,6 +135,8 @@ pub struct Log {
     index: Arc<StreamIndex>,
     durable: watch::Receiver<Position>,
     status: Arc<Status>,
+    scrub: Arc<scrub::Found>,
+    clock: fn() -> i64,
 }
 
 impl Log {
@@ -159,7 +163,14 @@ impl Log {
             (number, stamp, recovered.before),
         ));
         let keeper = Keeper::start(Arc::clone(&index), rung).map_err(|source| OpenError::Thread { source })?;
-        let log = Self { index, reader, durable: durable_seen, status: Arc::clone(&status) };
+        let log = Self {
+            index,
+            reader,
+            durable: durable_seen,
+            status: Arc::clone(&status),
+            scrub: Arc::default(),
+            clock: options.clock,
+        };
         let appender = IdleAppender {
             blueprint: Blueprint {
                 options: options.clone(),
@@ -205,6 +216,21 @@ impl Log {
     #[must_use]
     pub fn index_status(&self) -> IndexStatus {
         self.index.status()
+    }
+
+    /// Starts a thread that reads sealed segments again, to find damage that nobody happens to read. One is enough;
+    /// drop it before the log is closed.
+    ///
+    /// # Errors
+    /// The system refused a thread.
+    pub fn scrub(&self, options: ScrubOptions) -> io::Result<Scrubber> {
+        Scrubber::start(self.clone(), options)
+    }
+
+    /// How far the scrubber is and what it has found.
+    #[must_use]
+    pub fn scrub_status(&self) -> ScrubStatus {
+        self.scrub.status()
     }
 
     /// How much can still be appended.

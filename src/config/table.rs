@@ -60,6 +60,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         help: "Listen on an address that other machines reach, although anybody who reaches it may do anything",
     },
     value("segment_bytes", "BYTES", "268435456", "Length of new segments of the log: a multiple of 4096"),
+    value(
+        "scrub_bytes_per_second",
+        "BYTES",
+        "33554432",
+        "How fast full segments of the log are read again to find damage; 0 turns it off",
+    ),
+    value("scrub_interval_s", "S", "86400", "How long after its beginning such a pass over the log begins again"),
     value("commands_in_flight_max", "COUNT", "65536", "Commands that may wait for their answer at once; more get 503"),
     value("connections_max", "COUNT", "4096", "Connections at once; more wait to be accepted"),
     value("header_read_timeout_ms", "MS", "30000", "How long a client may take to send the head of a request"),

@@ -2,6 +2,9 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use event_store::log::scrub::ScrubOptions;
 
 use super::resolve::{Resolved, SettingError};
 
@@ -12,6 +15,8 @@ pub(crate) struct WriteSide {
     pub data: PathBuf,
     /// Length of new segments in bytes.
     pub segment_bytes: u64,
+    /// How sealed segments are read again; `None` when they are not.
+    pub scrub: Option<ScrubOptions>,
     /// Commands that may wait for their answer at once.
     pub commands_in_flight_max: usize,
 }
@@ -21,7 +26,14 @@ impl WriteSide {
         Ok(Self {
             data: settings.get("data")?,
             segment_bytes: settings.get("segment_bytes")?,
+            scrub: read_scrub(settings)?,
             commands_in_flight_max: settings.get::<NonZeroUsize>("commands_in_flight_max")?.get(),
         })
     }
+}
+
+fn read_scrub(settings: &Resolved) -> Result<Option<ScrubOptions>, SettingError> {
+    let bytes_per_second = settings.get("scrub_bytes_per_second")?;
+    let interval = Duration::from_secs(settings.get::<u32>("scrub_interval_s")?.into());
+    Ok((bytes_per_second > 0).then_some(ScrubOptions { bytes_per_second, interval }))
 }

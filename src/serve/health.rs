@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use command_api::engine::Engine;
+use event_store::log::scrub::ScrubDamage;
 use projections::worker::status::{Monitor, State as WorkerState};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -40,6 +41,33 @@ struct Readiness {
     log: LogReadiness,
     /// The read models: whether they are filled and not too far behind.
     views: ViewsReadiness,
+    /// What somebody should look after, although the server can do its work.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
+}
+
+/// Damage in the log that was found by reading it again.
+#[derive(Debug, Serialize, ToSchema)]
+struct Warning {
+    /// What it is about: `log_damaged`.
+    #[schema(example = "log_damaged")]
+    code: &'static str,
+    /// The segment of the log.
+    segment: u32,
+    /// Its file.
+    path: String,
+    /// Where in the file the damage begins, in bytes.
+    offset: u64,
+    /// The first position that may be affected, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_position: Option<u64>,
+    /// The last position that may be affected, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_position: Option<u64>,
+    /// What is wrong.
+    reason: String,
+    /// What to do.
+    cure: &'static str,
 }
 
 /// Whether the log can be written.
@@ -87,7 +115,8 @@ async fn live() -> Json<Alive> {
 
 /// Whether the server can do its work
 ///
-/// Commands can be appended and the read models are not too far behind. While it cannot, traffic should go elsewhere;
+/// Commands can be appended and the read models are not too far behind. Damage that was found in the log is told as a
+/// warning, for it does not keep the server from working. While it cannot, traffic should go elsewhere;
 /// restarting does not help.
 #[utoipa::path(get, path = "/health/ready", operation_id = "is_ready", tag = "operations", responses(
     (status = 200, body = Readiness, description = "It can"),
@@ -99,7 +128,24 @@ async fn ready(State(parts): State<Parts>) -> Response {
         true => ("ready", StatusCode::OK),
         false => ("not_ready", StatusCode::SERVICE_UNAVAILABLE),
     };
-    (code, Json(Readiness { status, log, views })).into_response()
+    let damaged = parts.engine.log().scrub_status().damaged;
+    let warnings = damaged.into_iter().map(Warning::of).collect();
+    (code, Json(Readiness { status, log, views, warnings })).into_response()
+}
+
+impl Warning {
+    fn of(damage: ScrubDamage) -> Self {
+        Self {
+            code: "log_damaged",
+            segment: damage.segment,
+            path: damage.path.display().to_string(),
+            offset: damage.offset,
+            first_position: damage.first_position.map(|position| position.0),
+            last_position: damage.last_position.map(|position| position.0),
+            reason: damage.reason,
+            cure: ScrubDamage::CURE,
+        }
+    }
 }
 
 impl LogReadiness {

@@ -4,6 +4,7 @@
 mod files;
 mod torn;
 
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use self::files::{PAGE, begun, files, frames, segment_path};
 use crate::lifecycle::refused;
 use crate::postgres::{Database, database};
 use crate::random::{Random, times};
-use crate::server::{SEGMENT_BYTES, Server};
+use crate::server::{PATIENCE, SEGMENT_BYTES, Server, within};
 use crate::tools;
 use crate::witness::Witness;
 
@@ -118,6 +119,48 @@ async fn a_flipped_byte_is_named_and_the_log_is_not_written() {
     }
     all_there(&data, &database, &witness, &mut random).await;
     println!("{flips} flipped bytes: {} refused with their place, {harmless} where nothing is read", flips - harmless);
+}
+
+#[tokio::test]
+async fn damage_in_the_log_of_a_running_server_is_a_warning_and_no_stop() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), database());
+    let data = folder.path().join("log");
+    let (server, witness) = filled(&data, &database).await;
+    assert_eq!(server.terminate().code(), Some(0));
+    let server = Server::start_with(&data, &database.url, &["--scrub-interval-s", "1"]);
+    server.ready().await;
+    let client = server.client();
+    let frames = frames(&begun(&data)[1]);
+    let frame = frames[frames.len() / 2];
+    let path = segment_path(&data, 2);
+    let flip = || {
+        let file = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, frame.end as u64 - 20).unwrap();
+        file.write_all_at(&[byte[0] ^ 4], frame.end as u64 - 20).unwrap();
+    };
+    flip();
+    let warned = async || client.get("/health/ready").await.1["warnings"][0]["code"] == "log_damaged";
+    assert!(within(PATIENCE, warned).await, "{:?}", client.get("/health/ready").await);
+    let (status, readiness) = client.get("/health/ready").await;
+    assert_eq!((status, &readiness["status"]), (200, &json!("ready")), "{readiness}");
+    let warning = &readiness["warnings"][0];
+    assert_eq!((&warning["segment"], &warning["offset"]), (&json!(2), &json!(frame.offset)), "{warning}");
+    assert_eq!((&warning["path"], &warning["first_position"]), (&json!(path), &json!(frame.first_position)));
+    assert!(warning["cure"].as_str().unwrap().contains("put the file back from a copy"), "{warning}");
+    assert!(server.output().contains(&format!("is damaged at byte {}", frame.offset)), "{}", server.output());
+    let counted = async || {
+        let Value::String(metrics) = client.found("/metrics").await else { panic!("metrics are text") };
+        let line = metrics.lines().find(|line| line.starts_with("bursar_log_scrub_damaged_total "));
+        line.is_some_and(|line| !line.ends_with(" 0"))
+    };
+    assert!(within(PATIENCE, counted).await);
+    assert!(witness.single(&client, &deposits("while-damaged", 1)[0]).await);
+    flip();
+    let cured = async || client.get("/health/ready").await.1.get("warnings").is_none();
+    assert!(within(PATIENCE, cured).await, "{:?}", client.get("/health/ready").await);
+    witness.asks_again(&client, &mut Random::seeded()).await;
+    assert_eq!(server.terminate().code(), Some(0));
 }
 
 #[tokio::test]

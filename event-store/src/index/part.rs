@@ -8,7 +8,7 @@ use crate::log::LogId;
 use crate::log::scan::Link;
 
 /// A place for the index of positions is noted every so many bytes of the segment.
-const SIGNPOST_BYTES: u64 = 64 << 10;
+pub(super) const SIGNPOST_BYTES: u64 = 64 << 10;
 /// Events are spread over so many buckets by their digest, so that a look-up walks a small part and no sorting is
 /// needed until the segment is full.
 const BUCKETS: usize = 256;

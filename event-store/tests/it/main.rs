@@ -13,4 +13,5 @@ mod lsm;
 mod measured;
 mod refusal;
 mod round_trip;
+mod scrub;
 mod workload;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, unbounded};
 use domain::ids::{AccountId, Position, StreamId, Version};
 use event_store::disk::simulated::SimulatedDisk;
+use event_store::index::IndexStatus;
 use event_store::log::appender::{AppendRefused, Appender};
 use event_store::log::frame::{Frame, FramePlace};
 use event_store::log::reader::ReadError;
@@ -194,7 +195,8 @@ pub(crate) fn assert_streams(log: &Log, count: u64, told: &str) {
 /// Waits until every sealed segment has its index file, or `no_more` says that it never will.
 pub(crate) fn indexed_unless(log: &Log, no_more: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
-    while log.index_status().without_file > 0 && !no_more() {
+    let behind = |status: IndexStatus| status.through < log.durable() || status.without_file > 0;
+    while behind(log.index_status()) && !no_more() {
         assert!(Instant::now() < deadline, "index files must be made: {:?}", log.index_status());
         std::thread::yield_now();
     }
