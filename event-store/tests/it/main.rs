@@ -7,6 +7,7 @@ mod crash;
 mod damage;
 mod failure;
 mod feed;
+mod flips;
 mod golden;
 mod index;
 mod lsm;
