@@ -16,8 +16,7 @@ use crate::disk::{Access, read_full_at};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "segment {segment} ({path}) is damaged at byte {offset}: {reason}. Events from position {first_position}{} are \
-     affected. Nothing was changed and the log is not opened for writing; put the segment back from a copy. Read-only \
-     tools still read what is whole",
+     affected. Nothing was changed; put the segment back from a copy. Read-only tools still read what is whole",
     .last_position.map(|last| format!(" to {last}")).unwrap_or_default()
 )]
 pub struct Damage {

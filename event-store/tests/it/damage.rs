@@ -170,8 +170,8 @@ fn damage_names_its_place_and_reading_goes_as_far_as_the_log_is_whole() {
         format!(
             "segment 1 (/data/log/segments/0000000001.seg) is damaged at byte {}: the checksum of the frame's body \
              differs, but the frame at byte {} was written when this was durable. Events from position 5 to 6 are \
-             affected. Nothing was changed and the log is not opened for writing; put the segment back from a copy. \
-             Read-only tools still read what is whole",
+             affected. Nothing was changed; put the segment back from a copy. Read-only tools still read what is \
+             whole",
             places[2].offset, places[3].offset
         )
     );
