@@ -15,6 +15,7 @@ mod block;
 mod catalogue;
 mod cursor;
 mod draft;
+mod errors;
 mod fault;
 mod fences;
 mod filter;
@@ -38,7 +39,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use self::fault::DiskFault;
+pub use self::errors::{CheckpointFailed, CheckpointRefused, Damaged, OpenError};
 use self::filter::Probe;
 pub use self::opening::discard;
 pub use self::records::Records;
@@ -91,73 +92,6 @@ pub struct Opened {
     pub note: Option<Vec<u8>>,
     /// Why the store that was there was removed, where that is so.
     pub discarded: Option<String>,
-}
-
-/// Why a store cannot be opened: the disk refuses. Damage is no reason; a damaged store starts empty.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// A file or folder cannot be made, opened, removed or synced.
-    #[error("{doing} {path}: {source}. Look after the disk and start again; the folder may be deleted at any time")]
-    Disk {
-        /// What was being done.
-        doing: &'static str,
-        /// To which file.
-        path: PathBuf,
-        /// The system's words.
-        source: io::Error,
-    },
-    /// The thread that writes could not be started.
-    #[error("starting the thread that writes checkpoints: {0}. Look after the limits of the system and start again")]
-    Thread(#[source] io::Error),
-}
-
-impl From<DiskFault> for OpenError {
-    fn from(fault: DiskFault) -> Self {
-        let DiskFault { doing, path, source } = fault;
-        Self::Disk { doing, path, source }
-    }
-}
-
-/// What was looked up cannot be read as it was written.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "{path} cannot be read as it was written: {source}. Discard the store and start again: everything in it is made again \
-     from the log"
-)]
-pub struct Damaged {
-    /// The file.
-    pub path: PathBuf,
-    /// What is wrong, or the system's words.
-    pub source: io::Error,
-}
-
-/// Why a checkpoint was not published. The one before is still there and still what lookups find.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckpointFailed {
-    /// The disk refused; what was written is removed.
-    #[error("{doing} {path}: {source}. The checkpoint before holds; make room or look after the disk, and try again")]
-    Disk {
-        /// What was being done.
-        doing: &'static str,
-        /// To which file.
-        path: PathBuf,
-        /// The system's words.
-        source: io::Error,
-    },
-    /// The thread that writes has ended, by a panic.
-    #[error("the thread that writes checkpoints has ended. The checkpoint before holds; start again")]
-    Ended,
-}
-
-/// A checkpoint cannot be begun now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CheckpointRefused {
-    /// What became of the last one was not asked for yet.
-    #[error("a checkpoint is under way. Wait until it is published, then begin the next one")]
-    UnderWay,
-    /// The thread that writes has ended, by a panic.
-    #[error("the thread that writes checkpoints has ended. Start again")]
-    Ended,
 }
 
 /// A log-structured store, owned by one thread.
@@ -232,7 +166,7 @@ impl Store {
         let probe = Probe::of(key);
         for run in self.view.tables[table.0].iter().filter(|run| run.may_contain(&probe)) {
             let found = run.get(&probe, &mut self.block, value);
-            if found.map_err(|DiskFault { path, source, .. }| Damaged { path, source })? {
+            if found.map_err(Damaged::from)? {
                 return Ok(true);
             }
         }
@@ -336,9 +270,7 @@ impl Store {
                 self.view = view;
                 self.outcome = Some(Ok(()));
             }
-            Report::Checkpoint(Err(DiskFault { doing, path, source })) => {
-                self.outcome = Some(Err(CheckpointFailed::Disk { doing, path, source }));
-            }
+            Report::Checkpoint(Err(fault)) => self.outcome = Some(Err(fault.into())),
             Report::Compaction(view) => self.view = view,
             Report::AtRest(view) => {
                 self.view = view;

@@ -14,6 +14,9 @@ use super::run::{Run, RunFile, run_path};
 use super::tiers::Tiers;
 use super::view::{Compactions, View};
 
+#[cfg(test)]
+mod tests;
+
 /// Makes the records of a checkpoint, on the writer's thread: of each table, in the order of the schema.
 pub type Produce = Box<dyn FnOnce() -> Vec<Records> + Send>;
 
