@@ -3,6 +3,7 @@
 
 mod counters;
 mod idempotency;
+mod intake;
 mod rebuild;
 mod replay;
 mod reply;
@@ -16,18 +17,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use chrono::{DateTime, Utc};
-use crossbeam_channel::{Sender, TrySendError, bounded};
+use crossbeam_channel::bounded;
 use domain::command::Command;
 use domain::ids::{Position, StreamId, Version};
 use domain::rejection::Rejection;
 use event_store::log::writer::{Committed, LogFailed};
 use event_store::log::{IdleAppender, Log};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 pub use rebuild::{RebuildError, Rebuilt};
 
 use self::counters::Counters;
-use self::reply::{Alarm, Reply};
+use self::intake::Intake;
+use self::reply::{Alarm, Delivery, Reply};
 use self::sequencer::{Answer, Decided, Sequencer, Work};
 
 /// A command with everything it came with.
@@ -208,8 +210,7 @@ impl Running {
     /// # Errors
     /// [`LogFailed`] when the log has failed, now or before.
     pub fn stop(self) -> Result<(), LogFailed> {
-        // A sequencer that has ended takes no message and needs none.
-        let _ = self.engine.queue.send(Message::Stop);
+        self.engine.intake.stop();
         drop(self.engine);
         match self.sequencer.join() {
             Ok(closed) => closed,
@@ -221,14 +222,15 @@ impl Running {
 /// What the sequencer is told.
 #[derive(Debug)]
 enum Message {
-    Work(Work),
+    /// Submissions, in order.
+    Work(Vec<Work>),
     Stop,
 }
 
 /// The handle that commands are submitted through; cloning it is cheap.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    queue: Sender<Message>,
+    intake: Arc<Intake>,
     log: Log,
     in_flight: Arc<AtomicUsize>,
     commands_in_flight_max: usize,
@@ -260,7 +262,7 @@ pub fn start(log: Log, appender: IdleAppender, options: &Options) -> Result<Runn
         sequencer.run(&queued)
     })?;
     let engine = Engine {
-        queue,
+        intake: Arc::new(Intake::new(queue)),
         log,
         in_flight: Arc::new(AtomicUsize::new(0)),
         commands_in_flight_max: options.commands_in_flight_max,
@@ -273,13 +275,11 @@ pub fn start(log: Log, appender: IdleAppender, options: &Options) -> Result<Runn
 fn answer(committed: Committed<Answer>, alarm: &Alarm) {
     match committed {
         Committed::Durable { tokens, .. } => {
-            for Answer { reply, decided } in tokens {
-                reply.send(Ok(decided));
-            }
+            reply::give_out(tokens.into_iter());
         }
         Committed::Failed { error, tokens } => {
             for Answer { reply, .. } in tokens {
-                reply.send(Err(Unavailable::Unknown { reason: error.reason.to_string() }));
+                reply.refuse(Unavailable::Unknown { reason: error.reason.to_string() });
             }
             alarm.ring(error);
         }
@@ -306,18 +306,43 @@ impl Engine {
     /// # Errors
     /// [`Unavailable`] when nothing was taken up, or when nobody knows what became of it.
     pub async fn submit(&self, submission: Submission) -> Result<Vec<Outcome>, Unavailable> {
-        let commands = submission.requests.len();
+        let _in_flight = self.take_up(submission.requests.len())?;
+        let (reply, answer) = Reply::channel(false);
+        self.intake.hand_in(Work { submission, reply });
+        self.outcomes(answer).await
+    }
+
+    /// Hands one command in, together with others that are handed in so at the same moment, and gives what became of it
+    /// once that is durable. The future has to be polled until it is done, or dropped: what others have handed in, and
+    /// their answers, may wait for it. Dropping it changes nothing: what was handed in is decided.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it was not taken up, or when nobody knows what became of it.
+    pub async fn submit_one(&self, request: Request, dry_run: bool) -> Result<Outcome, Unavailable> {
+        let _in_flight = self.take_up(1)?;
+        let (reply, answer) = Reply::channel(true);
+        let submission = Submission { requests: vec![request], mode: Mode::Independent, dry_run };
+        if let Some(turn) = self.intake.gather(Work { submission, reply }) {
+            // Tasks that are ready run now, and what they submit is gathered.
+            tokio::task::yield_now().await;
+            drop(turn);
+        }
+        let outcome = self.outcomes(answer).await?.pop();
+        Ok(outcome.expect("there is an outcome for every command"))
+    }
+
+    /// Counts commands as in flight, if there is room for so many.
+    fn take_up(&self, commands: usize) -> Result<InFlight, Unavailable> {
         let queued = self.in_flight.fetch_add(commands, Ordering::Relaxed);
-        let _in_flight = InFlight { commands, of: Arc::clone(&self.in_flight) };
+        let in_flight = InFlight { commands, of: Arc::clone(&self.in_flight) };
         if queued > 0 && queued + commands > self.commands_in_flight_max {
             return Err(Unavailable::QueueFull { queued });
         }
-        let (reply, answer) = Reply::channel();
-        self.queue.try_send(Message::Work(Work { submission, reply })).map_err(|refused| match refused {
-            TrySendError::Full(_) => Unavailable::QueueFull { queued },
-            TrySendError::Disconnected(_) => Unavailable::Stopping,
-        })?;
-        let decided = answer.await.unwrap_or_else(|_| Err(self.unanswered()))?;
+        Ok(in_flight)
+    }
+
+    async fn outcomes(&self, answer: oneshot::Receiver<Delivery>) -> Result<Vec<Outcome>, Unavailable> {
+        let decided = answer.await.map_or_else(|_| Err(self.unanswered()), Delivery::open)?;
         if decided.iter().all(|d| matches!(d, Decided::Now(_))) {
             let now = |decided| match decided {
                 Decided::Now(outcome) => Some(outcome),

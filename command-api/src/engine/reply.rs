@@ -1,29 +1,81 @@
 //! How an answer goes back to who waits for it, and what is said when a thread of the engine panics: a mistake in the
 //! program must leave neither somebody who waits for ever nor a server that only looks alive.
 
+use std::vec::IntoIter;
+
 use event_store::log::writer::LogFailed;
 use tokio::sync::{oneshot, watch};
 
 use super::Unavailable;
-use super::sequencer::Decided;
+use super::sequencer::{Answer, Decided};
 
-type Answer = Result<Vec<Decided>, Unavailable>;
+/// What became of a submission.
+type Told = Result<Vec<Decided>, Unavailable>;
 
 /// Where an answer goes. Dropped unanswered in a panic, it answers that nobody knows.
 #[derive(Debug)]
-pub(super) struct Reply(Option<oneshot::Sender<Answer>>);
+pub(super) struct Reply {
+    waiting: Option<oneshot::Sender<Delivery>>,
+    passes_on: bool,
+}
+
+/// An answer as it arrives.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    told: Told,
+    others: Others,
+}
+
+/// Answers of the same group, to be given out by who receives them: dropping them does.
+#[derive(Debug, Default)]
+struct Others(IntoIter<Answer>);
+
+impl Delivery {
+    /// Gives out what came with it, and takes the answer.
+    pub(super) fn open(self) -> Told {
+        drop(self.others);
+        self.told
+    }
+}
+
+impl Drop for Others {
+    fn drop(&mut self) {
+        give_out(std::mem::take(&mut self.0));
+    }
+}
+
+/// Gives out the answers of a group that is durable, in order. The first one who passes answers on gets all that come
+/// after: to wake one task from outside of the async runtime costs as much as to wake many from within.
+pub(super) fn give_out(mut answers: IntoIter<Answer>) {
+    while let Some(Answer { reply, decided }) = answers.next() {
+        answers = reply.send(decided, answers);
+    }
+}
 
 impl Reply {
-    /// A place for an answer, and where it arrives. Nothing arrives if the command was not taken up.
-    pub(super) fn channel() -> (Self, oneshot::Receiver<Answer>) {
+    /// A place for an answer, and where it arrives. Nothing arrives if the command was not taken up. Who `passes_on`
+    /// receives at once what arrives, or drops it: others wait for it.
+    pub(super) fn channel(passes_on: bool) -> (Self, oneshot::Receiver<Delivery>) {
         let (sender, receiver) = oneshot::channel();
-        (Self(Some(sender)), receiver)
+        (Self { waiting: Some(sender), passes_on }, receiver)
     }
 
-    pub(super) fn send(mut self, answer: Answer) {
-        if let Some(sender) = self.0.take() {
+    /// Sends the answer, with others if they are passed on there. Gives what is left to be given out.
+    fn send(mut self, decided: Vec<Decided>, others: IntoIter<Answer>) -> IntoIter<Answer> {
+        let Some(waiting) = self.waiting.take() else { return others };
+        let (with_it, left) =
+            if self.passes_on { (others, IntoIter::default()) } else { (IntoIter::default(), others) };
+        match waiting.send(Delivery { told: Ok(decided), others: Others(with_it) }) {
+            Err(Delivery { mut others, .. }) if self.passes_on => std::mem::take(&mut others.0),
             // Who has gone away needs no answer; what was decided stands.
-            let _ = sender.send(answer);
+            Ok(()) | Err(_) => left,
+        }
+    }
+
+    /// Says why there is no answer.
+    pub(super) fn refuse(mut self, why: Unavailable) {
+        if let Some(waiting) = self.waiting.take() {
+            let _ = waiting.send(Delivery { told: Err(why), others: Others::default() });
         }
     }
 }
@@ -31,9 +83,10 @@ impl Reply {
 impl Drop for Reply {
     fn drop(&mut self) {
         if std::thread::panicking()
-            && let Some(sender) = self.0.take()
+            && let Some(waiting) = self.waiting.take()
         {
-            let _ = sender.send(Err(Unavailable::Unknown { reason: panicked() }));
+            let told = Err(Unavailable::Unknown { reason: panicked() });
+            let _ = waiting.send(Delivery { told, others: Others::default() });
         }
     }
 }

@@ -62,12 +62,14 @@ pub(super) struct Sequencer {
 impl Sequencer {
     /// Decides until nobody can submit any more, then closes the log.
     pub(super) fn run(mut self, queue: &Receiver<Message>) -> Result<(), LogFailed> {
-        while let Received::Command(Message::Work(Work { submission, reply })) = self.appender.receive(queue, None) {
-            let decided = match submission.mode {
-                Mode::Independent => self.take_each(&submission),
-                Mode::Atomic => self.take_all(&submission),
-            };
-            self.appender.acknowledge(Answer { reply, decided });
+        while let Received::Command(Message::Work(works)) = self.appender.receive(queue, None) {
+            for Work { submission, reply } in works {
+                let decided = match submission.mode {
+                    Mode::Independent => self.take_each(&submission),
+                    Mode::Atomic => self.take_all(&submission),
+                };
+                self.appender.acknowledge(Answer { reply, decided });
+            }
             // An idle writer takes what there is; a busy one leaves it to gather.
             self.appender.try_flush();
         }

@@ -11,6 +11,7 @@ mod effort;
 mod engine;
 mod faults;
 mod full_disk;
+mod gathered;
 mod hooked;
 mod oracle;
 mod panic;
