@@ -1,10 +1,11 @@
 //! `bursar serve`: puts the parts together, in the order in which they need each other, and takes them apart again in
 //! the other order. A file for each concern stands in `serve/`.
 
-mod around;
+mod app;
 mod health;
 mod leftover;
 mod listener;
+mod meter;
 mod prometheus;
 mod routes;
 mod signals;

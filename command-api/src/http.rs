@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::engine::{Engine, Outcome, Submission, Unavailable};
+use crate::engine::{Engine, Mode, Outcome, Request, Submission, Unavailable};
 
 pub use router::router;
 
@@ -45,11 +45,25 @@ pub trait Commands: Clone + Send + Sync + 'static {
     /// # Errors
     /// [`Unavailable`] when nothing was taken up, or when nobody knows what became of it.
     fn submit(&self, submission: Submission) -> impl Future<Output = Result<Vec<Outcome>, Unavailable>> + Send;
+
+    /// Hands one command in, and gives what became of it once that is durable. The future has to be polled until it is
+    /// done, or dropped: others may wait for it.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it was not taken up, or when nobody knows what became of it.
+    fn submit_one(&self, request: Request, dry_run: bool) -> impl Future<Output = Result<Outcome, Unavailable>> + Send {
+        let submission = Submission { requests: vec![request], mode: Mode::Independent, dry_run };
+        async { self.submit(submission).await.map(|mut outcomes| outcomes.remove(0)) }
+    }
 }
 
 impl Commands for Engine {
     fn submit(&self, submission: Submission) -> impl Future<Output = Result<Vec<Outcome>, Unavailable>> + Send {
         Engine::submit(self, submission)
+    }
+
+    fn submit_one(&self, request: Request, dry_run: bool) -> impl Future<Output = Result<Outcome, Unavailable>> + Send {
+        Engine::submit_one(self, request, dry_run)
     }
 }
 
@@ -86,11 +100,11 @@ impl Default for Options {
     }
 }
 
-/// What every handler has.
-#[derive(Debug, Clone)]
+/// What every handler has. Handlers share it: axum clones their state for every request.
+#[derive(Debug)]
 struct Surface<C> {
     commands: C,
-    options: Arc<Options>,
+    options: Options,
     /// A permit for each batch that may still be taken.
     batches: Arc<Semaphore>,
 }

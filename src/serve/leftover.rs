@@ -9,7 +9,6 @@ use axum::Error;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::header::EXPECT;
-use axum::middleware::Next;
 use axum::response::Response;
 use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
@@ -24,15 +23,18 @@ const READ_AWAY_BYTES_MAX: usize = 64 << 20;
 const READ_AWAY_MAX: Duration = Duration::from_secs(5);
 const PAUSE_MAX: Duration = Duration::from_millis(300);
 
-/// Middleware: what a refused request still sends is read away first.
-pub(super) async fn read_away(request: Request, next: Next) -> Response {
+/// What `answer` leaves unread of a request that it refuses is read away first.
+pub(super) async fn read_away<F>(request: Request, answer: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     let is_small = request.body().size_hint().exact().is_some_and(|bytes| bytes <= BUFFERED_BYTES);
     // Who asks before sending sends nothing more after a refusal.
     if is_small || request.headers().contains_key(EXPECT) {
-        return next.run(request).await;
+        return answer(request).await;
     }
     let (back, mut unread) = oneshot::channel();
-    let response = next.run(request.map(|body| Body::new(Lent { body, back: Some(back) }))).await;
+    let response = answer(request.map(|body| Body::new(Lent { body, back: Some(back) }))).await;
     let is_refused = response.status().is_client_error() || response.status().is_server_error();
     if is_refused && let Ok(mut body) = unread.try_recv() {
         let mut left = READ_AWAY_BYTES_MAX;

@@ -1,15 +1,17 @@
 //! Taking connections: our own accept loop, because the one of the framework has no time-out for the head of a request
 //! and no bound on connections. What is answered is the business of the routes.
 
-use std::future::Future;
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -17,8 +19,8 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tower::Service;
 
+use super::app::App;
 use crate::config::http::Http;
 
 /// How long the loop rests when the system gives no connection (too many open files): trying at once would spin.
@@ -75,7 +77,8 @@ pub(super) struct Open {
 }
 
 /// Answers connections until `stop`.
-pub(super) async fn answer(listener: TcpListener, app: Router, http: &Http, stop: impl Future<Output = ()>) -> Open {
+pub(super) async fn answer(listener: TcpListener, app: App, http: &Http, stop: impl Future<Output = ()>) -> Open {
+    let app = Arc::new(app);
     let connections = GracefulShutdown::new();
     let permits = Arc::new(Semaphore::new(http.connections_max));
     let mut stop = pin!(stop);
@@ -92,7 +95,7 @@ pub(super) async fn answer(listener: TcpListener, app: Router, http: &Http, stop
         match accepted {
             Ok((stream, permit)) => {
                 let connection = Connection {
-                    app: app.clone(),
+                    app: Arc::clone(&app),
                     watcher: connections.watcher(),
                     _permit: permit,
                     head: http.header_read_timeout,
@@ -123,7 +126,7 @@ impl Open {
 }
 
 struct Connection {
-    app: Router,
+    app: Arc<App>,
     watcher: Watcher,
     _permit: OwnedSemaphorePermit,
     head: Duration,
@@ -142,18 +145,21 @@ impl Connection {
             let (app, asked) = (self.app, Arc::clone(&asked));
             service_fn(move |request: hyper::Request<Incoming>| {
                 asked.store(true, Ordering::Relaxed);
-                app.clone().call(request)
+                let app = Arc::clone(&app);
+                async move { Ok::<_, Infallible>(app.answer(request.map(Body::new)).await) }
             })
         };
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         let mut connection = pin!(self.watcher.watch(connection));
         // Until the first bytes say which protocol it is, no time-out of a protocol holds.
-        tokio::select! {
-            ended = &mut connection => return log_end(ended),
-            () = tokio::time::sleep(self.head) => {}
-        }
-        if asked.load(Ordering::Relaxed) {
-            log_end(connection.await);
+        let mut silent = pin!(tokio::time::sleep(self.head));
+        let ended = poll_fn(|context| match connection.as_mut().poll(context) {
+            Poll::Ready(ended) => Poll::Ready(Some(ended)),
+            Poll::Pending if asked.load(Ordering::Relaxed) => Poll::Pending,
+            Poll::Pending => silent.as_mut().poll(context).map(|()| None),
+        });
+        if let Some(ended) = ended.await {
+            log_end(ended);
         }
     }
 }

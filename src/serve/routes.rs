@@ -1,10 +1,8 @@
-//! Every route of the server: the commands, the queries, and what operators need, under one description and one coat.
+//! Every route of the server: the commands, the queries, and what operators need, under one description.
 
-use axum::Router;
-use axum::middleware;
 use axum::routing::get;
 use command_api::engine::Engine;
-use http_problem::{KnownRoutes, dressed};
+use http_problem::{KnownRoutes, completed};
 use metrics_exporter_prometheus::PrometheusHandle;
 use projections::query::QueryState;
 use projections::worker::status::Monitor;
@@ -12,7 +10,9 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::{around, health, leftover, prometheus};
+use super::app::App;
+use super::meter::Meter;
+use super::{health, prometheus};
 use crate::config::Configuration;
 
 #[derive(OpenApi)]
@@ -27,7 +27,7 @@ use crate::config::Configuration;
 struct Description;
 
 /// Every route.
-pub(super) fn all(configuration: &Configuration, engine: Engine, views: Monitor, metrics: PrometheusHandle) -> Router {
+pub(super) fn all(configuration: &Configuration, engine: Engine, views: Monitor, metrics: PrometheusHandle) -> App {
     let commands = command_api::http::Options {
         body_bytes_max: configuration.http.body_bytes_max,
         batch_bytes_max: configuration.http.batch_bytes_max,
@@ -43,14 +43,10 @@ pub(super) fn all(configuration: &Configuration, engine: Engine, views: Monitor,
         .merge(queries)
         .merge(health::routes(parts))
         .split_for_parts();
-    around::describe();
     let known = KnownRoutes::of(&description);
-    let limit = configuration.http.request_timeout;
     let router = router
         .route("/metrics", get(move || async move { prometheus::read(&metrics) }))
         .merge(http_problem::pages())
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", description))
-        .layer(middleware::from_fn(move |request, next| around::bounded(limit, request, next)))
-        .layer(middleware::from_fn(around::measured));
-    dressed(router, known).layer(middleware::from_fn(leftover::read_away))
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", description));
+    App { meter: Meter::of(&known), router: completed(router, known), limit: configuration.http.request_timeout }
 }

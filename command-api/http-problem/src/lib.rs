@@ -12,5 +12,5 @@ pub use pages::{Explanation, explanation, explanations, pages};
 pub use panics::catch_panics;
 pub use problem::{FieldError, Problem, Recorded};
 pub use request_id::{REQUEST_ID_BYTES_MAX, RequestId, current_request_id, with_request_id};
-pub use routing::{KnownRoutes, dressed};
+pub use routing::{KnownRoutes, completed, dressed};
 pub use spelling::nearest;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::http::HeaderValue;
-use axum::middleware::Next;
 use axum::response::Response;
 
 /// The longest `X-Request-Id` that is taken over from a caller, in bytes.
@@ -26,17 +25,20 @@ pub fn current_request_id() -> Option<RequestId> {
     CURRENT.try_with(RequestId::clone).ok()
 }
 
-/// Middleware (`axum::middleware::from_fn`): takes `X-Request-Id` from the request, or makes a UUIDv7 where there is
-/// none or it is not 1 to [`REQUEST_ID_BYTES_MAX`] visible ASCII characters; gives it to handlers as an extension, to
-/// every [`crate::Problem`] that is answered below it, and to the response's header.
-pub async fn with_request_id(mut request: Request, next: Next) -> Response {
+/// Takes `X-Request-Id` from the request, or makes a UUIDv7 where there is none or it is not 1 to
+/// [`REQUEST_ID_BYTES_MAX`] visible ASCII characters; gives it to handlers as an extension, to every
+/// [`crate::Problem`] that `answer` makes, and to the response's header.
+pub async fn with_request_id<F>(mut request: Request, answer: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     let given = request.headers().get(HEADER).and_then(|value| acceptable(value.as_bytes()));
     let id: Arc<str> = match given {
         Some(given) => Arc::from(given),
         None => Arc::from(uuid::Uuid::now_v7().hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()) as &str),
     };
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
-    let mut response = CURRENT.scope(RequestId(Arc::clone(&id)), next.run(request)).await;
+    let mut response = CURRENT.scope(RequestId(Arc::clone(&id)), answer(request)).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, value);
     }
@@ -54,24 +56,22 @@ mod tests {
 
     use axum::body::Body;
     use axum::http::StatusCode;
-    use axum::routing::get;
-    use axum::{Extension, Router, middleware};
+    use axum::response::IntoResponse;
     use http_body_util::BodyExt;
-    use tower::ServiceExt;
 
     use super::*;
     use crate::Problem;
 
     async fn answer(id: Option<&str>) -> (String, serde_json::Value) {
-        let refuse = |Extension(id): Extension<RequestId>| async move {
-            Problem::new(StatusCode::CONFLICT, "refused", id.0.to_string())
+        let refuse = |request: Request| async move {
+            let RequestId(id) = request.extensions().get().unwrap();
+            Problem::new(StatusCode::CONFLICT, "refused", id.to_string()).into_response()
         };
-        let app: Router = Router::new().route("/", get(refuse)).layer(middleware::from_fn(with_request_id));
         let mut request = Request::builder().uri("/");
         if let Some(id) = id {
             request = request.header(HEADER, id);
         }
-        let response = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let response = with_request_id(request.body(Body::empty()).unwrap(), refuse).await;
         let header = response.headers()[HEADER].to_str().unwrap().to_owned();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         (header, serde_json::from_slice(&body).unwrap())

@@ -1,10 +1,12 @@
-//! What is answered where no route is: 404 with the routes that look like what was asked, 405 with what is allowed.
+//! What is answered where no route is: 404 with the routes that look like what was asked, 405 with what is allowed. And
+//! what every answer has, whoever gives it: an id, and a problem instead of a panic.
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::{Router, middleware};
+use axum::response::Response;
 
 use crate::panics::catch_panics;
 use crate::problem::Problem;
@@ -55,14 +57,21 @@ impl KnownRoutes {
     }
 }
 
-/// Dresses a finished router, once, after everything was merged into it: every request gets an id, and what no route
-/// answers (an unknown path, a method that a path does not take, a panic) is answered as a problem.
-pub fn dressed(router: Router, known: KnownRoutes) -> Router {
+/// Completes a router, once, after everything was merged into it: what no route answers (an unknown path, a method that
+/// a path does not take) is answered as a problem.
+pub fn completed(router: Router, known: KnownRoutes) -> Router {
     router
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(move |request: Request| unknown_route(known, request))
-        .layer(middleware::from_fn(catch_panics))
-        .layer(middleware::from_fn(with_request_id))
+}
+
+/// Answers a request by `answer`, under an id, and with a problem where that panics. It goes around the router and is no
+/// layer of it: a layer is cloned and boxed anew for every request, for every layer that stands around it.
+pub async fn dressed<F>(request: Request, answer: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
+    with_request_id(request, |request| catch_panics(request, answer)).await
 }
 
 async fn unknown_route(known: KnownRoutes, request: Request) -> Problem {
@@ -97,14 +106,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_wrong_method_and_a_wrong_path_are_problems() {
-        let app = dressed(Router::new().route("/v1/accounts", post(async || ())), KnownRoutes::default());
+        let app = completed(Router::new().route("/v1/accounts", post(async || ())), KnownRoutes::default());
         for (method, path, status, allow) in [
             ("GET", "/v1/accounts", 405, Some("POST")),
             ("POST", "/v1/nothing", 404, None),
             ("POST", "/v1/accounts", 200, None),
         ] {
             let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
-            let response = app.clone().oneshot(request).await.unwrap();
+            let answer = |request| async { app.clone().oneshot(request).await.unwrap() };
+            let response = dressed(request, answer).await;
             assert_eq!(response.status(), status, "{method} {path}");
             assert_eq!(response.headers().get("allow").map(|a| a.to_str().unwrap()), allow, "{method} {path}");
             assert!(response.headers().contains_key("x-request-id"), "{method} {path}");

@@ -35,7 +35,7 @@ struct Batch {
 
 /// Takes a batch.
 pub(super) async fn take_batch<C: Commands>(
-    State(surface): State<Surface<C>>,
+    State(surface): State<Arc<Surface<C>>>,
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();

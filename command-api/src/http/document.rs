@@ -4,6 +4,8 @@
 pub(super) mod bodies;
 pub(super) mod responses;
 
+use std::sync::Arc;
+
 use axum::routing::{MethodRouter, on};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::path::{Operation, Paths};
@@ -22,21 +24,21 @@ use super::single::take;
 use super::{Commands, Surface};
 
 /// The route on which a command is taken with `POST`.
-pub(super) fn post<W: Wire, C: Commands>(path: &'static str) -> UtoipaMethodRouter<Surface<C>> {
+pub(super) fn post<W: Wire, C: Commands>(path: &'static str) -> UtoipaMethodRouter<Arc<Surface<C>>> {
     route::<W, C>(HttpMethod::Post, path)
 }
 
 /// The route on which a command is taken with `PATCH`.
-pub(super) fn patch<W: Wire, C: Commands>(path: &'static str) -> UtoipaMethodRouter<Surface<C>> {
+pub(super) fn patch<W: Wire, C: Commands>(path: &'static str) -> UtoipaMethodRouter<Arc<Surface<C>>> {
     route::<W, C>(HttpMethod::Patch, path)
 }
 
 /// The route on which a command is taken with `DELETE`.
-pub(super) fn delete<W: Wire, C: Commands>(path: &'static str) -> UtoipaMethodRouter<Surface<C>> {
+pub(super) fn delete<W: Wire, C: Commands>(path: &'static str) -> UtoipaMethodRouter<Arc<Surface<C>>> {
     route::<W, C>(HttpMethod::Delete, path)
 }
 
-fn route<W: Wire, C: Commands>(method: HttpMethod, path: &'static str) -> UtoipaMethodRouter<Surface<C>> {
+fn route<W: Wire, C: Commands>(method: HttpMethod, path: &'static str) -> UtoipaMethodRouter<Arc<Surface<C>>> {
     let handler = on(method.to_method_filter(), take::<W, C>);
     let command = CommandType::of::<W>();
     let schema = (schema_name(&command), read_schema(body_schema(&command)));
@@ -46,8 +48,8 @@ fn route<W: Wire, C: Commands>(method: HttpMethod, path: &'static str) -> Utoipa
 /// The route of batches.
 pub(super) fn batch_route<C: Commands>(
     path: &'static str,
-    handler: MethodRouter<Surface<C>>,
-) -> UtoipaMethodRouter<Surface<C>> {
+    handler: MethodRouter<Arc<Surface<C>>>,
+) -> UtoipaMethodRouter<Arc<Surface<C>>> {
     let line_name = |command: &CommandType| format!("{}Line", schema_name(command));
     let mut schemas: Vec<_> = CATALOGUE.iter().map(|c| (line_name(c), read_schema(line_schema(c)))).collect();
     let lines: Vec<Value> = CATALOGUE.iter().map(|c| reference(&line_name(c))).collect();
@@ -58,10 +60,10 @@ pub(super) fn batch_route<C: Commands>(
 fn documented<C: Commands>(
     method: HttpMethod,
     path: &'static str,
-    handler: MethodRouter<Surface<C>>,
+    handler: MethodRouter<Arc<Surface<C>>>,
     schemas: Vec<(String, RefOr<Schema>)>,
     operation: Value,
-) -> UtoipaMethodRouter<Surface<C>> {
+) -> UtoipaMethodRouter<Arc<Surface<C>>> {
     let operation: Operation = serde_json::from_value(operation).expect("an operation written here is one of OpenAPI");
     let mut paths = Paths::new();
     paths.add_path_operation(path, vec![method], operation);

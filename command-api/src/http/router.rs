@@ -20,8 +20,8 @@ use super::products::{AdjustStock, ChangePrice, CreateProduct, DiscontinueProduc
 use super::transfers::{ReverseTransfer, SendTransfer};
 use super::{Commands, Options, Surface};
 
-/// The routes that take commands, with their OpenAPI document. Merge it with the other routes of the server, and dress
-/// the whole in `http_problem::dressed`.
+/// The routes that take commands, with their OpenAPI document. Merge it with the other routes of the server, complete
+/// the whole with `http_problem::completed`, and answer within `http_problem::dressed`.
 pub fn router<C: Commands>(commands: C, options: Options) -> OpenApiRouter {
     OpenApiRouter::with_openapi(components())
         .routes(command::<OpenAccount, C>("/v1/accounts"))
@@ -57,9 +57,5 @@ pub fn router<C: Commands>(commands: C, options: Options) -> OpenApiRouter {
         .routes(command::<VoidPayment, C>("/v1/payments/{id}/void"))
         .routes(command::<RefundPayment, C>("/v1/payments/{id}/refunds"))
         .routes(batch_route("/v1/commands", post(super::batch::take_batch::<C>)))
-        .with_state(Surface {
-            commands,
-            batches: Arc::new(Semaphore::new(options.batches_max)),
-            options: Arc::new(options),
-        })
+        .with_state(Arc::new(Surface { commands, batches: Arc::new(Semaphore::new(options.batches_max)), options }))
 }

@@ -1,5 +1,7 @@
 //! The handler of every route that takes one command.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::http::header::{CONTENT_TYPE, ETAG};
@@ -18,14 +20,14 @@ use super::idempotency_key::IdempotencyKey;
 use super::problem::{self, AskedOf};
 use super::read::{self, Beside, Taken, invalid_one};
 use super::{Commands, Surface, answer};
-use crate::engine::{self, Mode, Outcome, Submission};
+use crate::engine::{self, Outcome};
 
 /// The header that names the position of an answer in the log.
 pub(super) const POSITION: HeaderName = HeaderName::from_static("bursar-position");
 
 /// Takes one command: reads it, submits it, writes what became of it.
 pub(super) async fn take<W: Wire, C: Commands>(
-    State(surface): State<Surface<C>>,
+    State(surface): State<Arc<Surface<C>>>,
     request: Request,
 ) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
@@ -48,13 +50,11 @@ pub(super) async fn take<W: Wire, C: Commands>(
     };
     let taken = read::body::<W>(&bytes, Beside { path: &path, if_match, faults }, &mut Vec::new())?;
     let asked_of = asked_of(&taken.command);
-    let requests = vec![engine_request(taken, key, &caller)];
-    let submission = Submission { requests, mode: Mode::Independent, dry_run: asked.dry_run };
-    let outcomes = surface.commands.submit(submission).await.map_err(|why| problem::unavailable(&why))?;
-    match outcomes.into_iter().next() {
-        Some(Outcome::Accepted(accepted)) => Ok(accepted_response(&accepted)),
-        Some(other) => Ok(positioned(not_accepted(&other, asked_of, head::IDEMPOTENCY_KEY))),
-        None => unreachable!("the engine gives an outcome for every command"),
+    let request = engine_request(taken, key, caller);
+    let outcome = surface.commands.submit_one(request, asked.dry_run).await;
+    match outcome.map_err(|why| problem::unavailable(&why))? {
+        Outcome::Accepted(accepted) => Ok(accepted_response(&accepted)),
+        other => Ok(positioned(not_accepted(&other, asked_of, head::IDEMPOTENCY_KEY))),
     }
 }
 
@@ -71,8 +71,8 @@ async fn whole(body: Body, bytes_max: usize) -> Result<bytes::Bytes, Problem> {
 }
 
 /// A command as the engine takes it.
-pub(super) fn engine_request(taken: Taken, IdempotencyKey(key): IdempotencyKey, caller: &Caller) -> engine::Request {
-    let Caller { principal, request_id, correlation_id } = caller.clone();
+pub(super) fn engine_request(taken: Taken, IdempotencyKey(key): IdempotencyKey, caller: Caller) -> engine::Request {
+    let Caller { principal, request_id, correlation_id } = caller;
     let Taken { key: _, command_type, command, fingerprint, expected_version, effective_at } = taken;
     engine::Request {
         principal,

@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, Request};
 use domain::ids::{Position, StreamId, Version};
 use event_store::log::{Log, Options as LogOptions};
 use http_body_util::BodyExt;
-use http_problem::{KnownRoutes, dressed};
+use http_problem::{KnownRoutes, completed, dressed};
 use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -81,7 +81,7 @@ fn accepted() -> Outcome {
 /// The routes as a server has them.
 fn app(commands: impl Commands, options: Options) -> Router {
     let (routes, document) = router(commands, options).split_for_parts();
-    dressed(routes, KnownRoutes::of(&document))
+    completed(routes, KnownRoutes::of(&document))
 }
 
 /// The real engine behind the routes.
@@ -137,7 +137,7 @@ fn ask(method: &str, path: &str, key: &str) -> axum::http::request::Builder {
 }
 
 async fn send(app: &Router, request: Request<Body>) -> Response {
-    let response = app.clone().oneshot(request).await.unwrap();
+    let response = dressed(request, |request| async { app.clone().oneshot(request).await.unwrap() }).await;
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
     Response { status: parts.status.as_u16(), headers: parts.headers, bytes }

@@ -17,11 +17,11 @@ use super::outlet::{Gone, Outlet, outlet};
 use super::{Batch, batch_empty, lines_response};
 use crate::engine::{Mode, Outcome, Request, Submission, Unavailable};
 use crate::http::head::Done;
-use crate::http::{Commands, Options, Surface, problem};
+use crate::http::{Commands, Surface, problem};
 
 /// Takes the batch: answers at once with a body that is written while the batch is read.
 pub(super) async fn take<C: Commands>(
-    surface: Surface<C>,
+    surface: Arc<Surface<C>>,
     batch: Batch,
     mut incoming: Incoming,
     place: OwnedSemaphorePermit,
@@ -36,12 +36,10 @@ pub(super) async fn take<C: Commands>(
     if let Some(problem) = incoming.cut_short(first, Done::Nothing) {
         return Err(problem);
     }
-    let Surface { commands, options, .. } = surface;
-    let (outlet, body) = outlet(options.batch_answer_bytes_max, place);
+    let (outlet, body) = outlet(surface.options.batch_answer_bytes_max, place);
     let run = async move {
         let mut run = Run {
-            commands: &commands,
-            options,
+            surface: &surface,
             batch,
             outlet,
             gathering: Chunk::default(),
@@ -76,8 +74,7 @@ struct Waiting<'a> {
 }
 
 struct Run<'a, C> {
-    commands: &'a C,
-    options: Arc<Options>,
+    surface: &'a Surface<C>,
     batch: Batch,
     outlet: Outlet,
     gathering: Chunk,
@@ -142,7 +139,7 @@ impl<C: Commands> Run<'_, C> {
             let (slot, request) = line::read(piece, &self.batch, line_bytes_max, &mut self.scratch);
             self.gathering.slots.push(slot);
             self.gathering.requests.extend(request);
-            if self.gathering.slots.len() >= self.options.batch_chunk_commands {
+            if self.gathering.slots.len() >= self.surface.options.batch_chunk_commands {
                 self.hand_in().await?;
             }
         }
@@ -154,7 +151,8 @@ impl<C: Commands> Run<'_, C> {
         if self.gathering.slots.is_empty() {
             return Ok(());
         }
-        while self.in_flight > 0 && self.in_flight + self.gathering.slots.len() > self.options.batch_commands_in_flight
+        while self.in_flight > 0
+            && self.in_flight + self.gathering.slots.len() > self.surface.options.batch_commands_in_flight
         {
             self.answer_oldest().await?;
         }
@@ -165,7 +163,7 @@ impl<C: Commands> Run<'_, C> {
                 return Box::pin(std::future::ready(Err(why.clone()))) as Answer<'_>;
             }
             let submission = Submission { requests, mode: Mode::Independent, dry_run: self.batch.dry_run };
-            let mut answer: Answer<'_> = Box::pin(self.commands.submit(submission));
+            let mut answer: Answer<'_> = Box::pin(self.surface.commands.submit(submission));
             // The first poll hands the commands in: chunks are decided in the order of the batch.
             match answer.as_mut().now_or_never() {
                 Some(outcomes) => {

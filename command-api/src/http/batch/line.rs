@@ -33,7 +33,7 @@ pub(super) fn read(
         Ok(mut taken) => {
             let asked_of = single::asked_of(&taken.command);
             let key = taken.key.take().expect("a line without a key is not taken");
-            (Slot { line, read: Ok(asked_of) }, Some(single::engine_request(taken, key, &batch.caller)))
+            (Slot { line, read: Ok(asked_of) }, Some(single::engine_request(taken, key, batch.caller.clone())))
         }
         Err(problem) => (Slot { line, read: Err(Box::new(problem)) }, None),
     }
