@@ -6,6 +6,7 @@ mod health;
 mod leftover;
 mod listener;
 mod meter;
+mod patience;
 mod prometheus;
 mod routes;
 mod signals;

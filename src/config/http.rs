@@ -17,7 +17,7 @@ pub(crate) struct Http {
     pub connections_max: usize,
     /// How long a client may take to send the head of a request.
     pub header_read_timeout: Duration,
-    /// How long the body of a command may take to arrive, and how long a batch may pause.
+    /// How long the body of a command may take to arrive, and how long a batch, or the reading of an answer, may pause.
     pub body_read_timeout: Duration,
     /// How long a request may take until its answer begins.
     pub request_timeout: Duration,

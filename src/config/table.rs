@@ -74,7 +74,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "body_read_timeout_ms",
         "MS",
         "20000",
-        "How long the body of a command may take to arrive, and how long a batch may pause",
+        "How long a command's body may take to arrive, and how long a batch, or reading an answer, may pause",
     ),
     value("request_timeout_ms", "MS", "30000", "How long a request may take until its answer begins"),
     value("body_bytes_max", "BYTES", "1048576", "The largest body of one command, and the longest line of a batch"),

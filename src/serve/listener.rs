@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::app::App;
+use super::patience::Patient;
 use crate::config::http::Http;
 
 /// How long the loop rests when the system gives no connection (too many open files): trying at once would spin.
@@ -99,6 +100,7 @@ pub(super) async fn answer(listener: TcpListener, app: App, http: &Http, stop: i
                     watcher: connections.watcher(),
                     _permit: permit,
                     head: http.header_read_timeout,
+                    pause_max: http.body_read_timeout,
                 };
                 tokio::spawn(connection.answer(stream));
             }
@@ -129,7 +131,10 @@ struct Connection {
     app: Arc<App>,
     watcher: Watcher,
     _permit: OwnedSemaphorePermit,
+    /// How long the head of a request may take.
     head: Duration,
+    /// How long nothing of an answer may be read.
+    pause_max: Duration,
 }
 
 impl Connection {
@@ -149,7 +154,8 @@ impl Connection {
                 async move { Ok::<_, Infallible>(app.answer(request.map(Body::new)).await) }
             })
         };
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection =
+            builder.serve_connection(TokioIo::new(Patient::new(stream, self.pause_max)), service).into_owned();
         let mut connection = pin!(self.watcher.watch(connection));
         // Until the first bytes say which protocol it is, no time-out of a protocol holds.
         let mut silent = pin!(tokio::time::sleep(self.head));

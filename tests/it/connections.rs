@@ -66,6 +66,27 @@ async fn a_connection_beyond_the_bound_waits_for_another_to_end() {
     assert_eq!(begin(&mut second).await, "HTTP/1.1 200 OK");
 }
 
+#[tokio::test]
+async fn a_client_that_does_not_read_its_answers_is_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path(), &["--connections-max", "1", "--body-read-timeout-ms", "500"]);
+    let mut deaf = connect(&server).await;
+    // Each of these lines is answered with hundreds of bytes: far more than the buffers on the way hold.
+    let lines = "{}\n".repeat(100_000);
+    let head = format!("POST /v1/commands HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", lines.len());
+    deaf.write_all(head.as_bytes()).await.unwrap();
+    deaf.write_all(lines.as_bytes()).await.unwrap();
+    assert_eq!(begin(&mut deaf).await, "HTTP/1.1 200 OK");
+    // There is room for another connection only when this one is given up.
+    let mut next = connect(&server).await;
+    next.write_all(LIVE).await.unwrap();
+    assert_eq!(begin(&mut next).await, "HTTP/1.1 200 OK");
+    let mut unread = Vec::new();
+    // It may end with an error or without; it does not end with the last line's answer.
+    let _ = tokio::time::timeout(PATIENCE, deaf.read_to_end(&mut unread)).await.unwrap();
+    assert!(!String::from_utf8_lossy(&unread).contains("\"index\":99999,"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_on_its_way_is_finished_before_the_server_stops() {
     let folder = tempfile::tempdir().unwrap();
