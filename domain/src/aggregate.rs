@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, Hash};
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::ids::Version;
 use crate::rejection::Rejection;
@@ -26,6 +27,8 @@ pub trait Aggregate: Clone + Sized {
     type Command;
     /// What can have happened to it.
     type Event;
+    /// The events of one decision; an array where there is always one, so that nothing is allocated for it.
+    type Events: IntoIterator<Item = Self::Event>;
 
     /// Accepts a command (the events that follow from it, at least one) or refuses it. A total function of its
     /// arguments: the same arguments give the same answer, and nothing else is looked at.
@@ -37,7 +40,7 @@ pub trait Aggregate: Clone + Sized {
         state: Option<&Self>,
         command: &Self::Command,
         context: &Context,
-    ) -> Result<Vec<Self::Event>, Rejection>;
+    ) -> Result<Self::Events, Rejection>;
 
     /// Applies an event. It never fails: an event is a fact. One that makes no sense in this state (which `decide`
     /// never lets happen) leaves the state as it is.
@@ -49,7 +52,7 @@ pub trait Aggregate: Clone + Sized {
 }
 
 /// A state and how many events made it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versioned<A> {
     /// The state; `None` before the first event.
     pub state: Option<A>,
@@ -82,7 +85,7 @@ impl<A: Aggregate> Versioned<A> {
 /// Puts changed states in the place of the known ones, and leaves `changed` empty.
 pub fn adopt<K: Eq + Hash, A: Aggregate, S: BuildHasher>(
     known: &mut HashMap<K, Versioned<A>, S>,
-    changed: &mut HashMap<K, Versioned<A>>,
+    changed: &mut HashMap<K, Versioned<A>, impl BuildHasher>,
 ) {
     for (id, new) in changed.drain() {
         let adopted = match known.entry(id) {

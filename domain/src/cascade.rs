@@ -2,10 +2,11 @@
 //! accepted; a refusal anywhere refuses the origin and leaves no trace but the refusal.
 //! Pure: the states are lent by the caller, and what changed is given back to it in a [`Draft`].
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::hash::Hash;
 
 use chrono::TimeDelta;
+use foldhash::fast::RandomState;
 
 use crate::account::{Account, AccountCommand};
 use crate::aggregate::{Aggregate, Context, Versioned};
@@ -49,6 +50,9 @@ pub struct Drafted {
     pub event: Event,
 }
 
+/// States by their names.
+type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
+
 /// States that differ from the lender's: what one command, or the commands of one atomic batch, have changed so far.
 /// Who keeps them takes each map over with [`adopt`](crate::aggregate::adopt).
 #[derive(Debug, Default)]
@@ -65,6 +69,9 @@ pub struct Draft {
     pub transfers: HashMap<TransferId, Transfer>,
     /// Balances of `external:cash` that changed, in minor units.
     pub external_cash: HashMap<Currency, i64>,
+    /// Empty buffers, kept so that deciding does not allocate them for every command.
+    spare_events: Vec<Drafted>,
+    spare_follow_ups: VecDeque<Command>,
 }
 
 impl Draft {
@@ -89,9 +96,10 @@ impl Draft {
         if let Some(conflict @ Rejection::VersionConflict { actual: Some(_), .. }) = conflict {
             return Err(conflict);
         }
-        let mut step = Step { draft: self, states, context, events: Vec::new() };
+        let events = std::mem::take(&mut self.spare_events);
+        let mut follow_ups = std::mem::take(&mut self.spare_follow_ups);
+        let mut step = Step { draft: self, states, context, events };
         let mut processes = Processes::default();
-        let mut follow_ups = VecDeque::new();
         step.take(command)?;
         if let Some(conflict) = conflict {
             return Err(conflict);
@@ -106,8 +114,18 @@ impl Draft {
             step.take(&follow_up)?;
         }
         let events = step.events;
+        self.spare_follow_ups = follow_ups;
         self.book_external_cash(states, &events)?;
         Ok(events)
+    }
+
+    /// Takes a buffer of events back that [`Draft::run`] gave and nobody needs any more, for the next run.
+    pub fn recycle(&mut self, mut events: Vec<Drafted>) {
+        const KEPT: usize = 256;
+        events.clear();
+        if events.capacity() <= KEPT {
+            self.spare_events = events;
+        }
     }
 
     /// Forgets everything, but keeps the room for it unless it has grown beyond the ordinary.
@@ -293,7 +311,8 @@ where
 {
     let current = changed.get(id).or(lent);
     let decided = A::decide(id, current.and_then(|c| c.state.as_ref()), command, context)?;
-    if decided.is_empty() {
+    let mut decided = decided.into_iter().peekable();
+    if decided.peek().is_none() {
         return Ok(());
     }
     let current = changed.entry(id.clone()).or_insert_with(|| lent.cloned().unwrap_or_default());

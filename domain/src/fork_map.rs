@@ -2,9 +2,14 @@
 //! on a copy and the copy thrown away. Not a general persistent map: one fork at a time is what it is good at.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
 
 /// A hash map that shares its entries with its clones and keeps only differences apart.
 ///
@@ -100,6 +105,24 @@ impl<K: Eq + Hash + Clone, V: Clone> ForkMap<K, V> {
     }
 }
 
+/// Written as a map of what can be read; how much of it is shared with clones is nobody's business.
+impl<K: Eq + Hash + Clone + Serialize, V: Clone + Serialize> Serialize for ForkMap<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.iter().count()))?;
+        for (key, value) in self.iter() {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de, K: Eq + Hash + Clone + Deserialize<'de>, V: Clone + Deserialize<'de>> Deserialize<'de> for ForkMap<K, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let entries = HashMap::deserialize(deserializer)?;
+        Ok(Self { shared: (!entries.is_empty()).then(|| Arc::new(entries)), changed: None })
+    }
+}
+
 impl<K: Eq + Hash + Clone, V: Clone + PartialEq> PartialEq for ForkMap<K, V> {
     fn eq(&self, other: &Self) -> bool {
         self.iter().count() == other.iter().count() && self.iter().all(|(key, value)| other.get(key) == Some(value))
@@ -166,7 +189,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_fork_map_behaves_like_a_map_that_is_copied_whole(steps in proptest::collection::vec(step(), 0..200)) {
-            let mut maps = vec![(ForkMap::default(), HashMap::new())];
+            let mut maps = vec![(ForkMap::default(), HashMap::default())];
             for step in steps {
                 let (map, model) = maps.last_mut().unwrap();
                 match step {

@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
 ];
 
 /// What the rules may use besides the standard library, and what their tests may use.
-const OF_DOMAIN: &[&str] = &["chrono", "serde", "thiserror"];
+const OF_DOMAIN: &[&str] = &["chrono", "foldhash", "serde", "smol_str", "thiserror"];
 const OF_DOMAIN_TESTS: &[&str] = &["proptest", "serde_json"];
 
 /// Words that no file of the rules has.

@@ -16,13 +16,14 @@ impl Aggregate for Account {
     type Id = AccountId;
     type Command = AccountCommand;
     type Event = AccountEvent;
+    type Events = [AccountEvent; 1];
 
     fn decide(
         account_id: &AccountId,
         state: Option<&Self>,
         command: &AccountCommand,
         _: &Context,
-    ) -> Result<Vec<AccountEvent>, Rejection> {
+    ) -> Result<[AccountEvent; 1], Rejection> {
         if let AccountCommand::Open { owner_id, currency } = command {
             if state.is_some() {
                 return Err(Rejection::AccountExists { account_id: account_id.clone() });
@@ -31,13 +32,13 @@ impl Aggregate for Account {
                 return Err(Rejection::ReservedAccountId { account_id: account_id.clone() });
             }
             let (owner_id, currency) = (owner_id.clone(), *currency);
-            return Ok(vec![AccountOpened { account_id: account_id.clone(), owner_id, currency }.into()]);
+            return Ok([AccountOpened { account_id: account_id.clone(), owner_id, currency }.into()]);
         }
         let account = state.ok_or_else(|| Rejection::AccountNotFound { account_id: account_id.clone() })?;
         if account.status == AccountStatus::Closed {
             return Err(Rejection::AccountClosed { account_id: account_id.clone() });
         }
-        Existing { id: account_id, account }.decide(command).map(|event| vec![event])
+        Existing { id: account_id, account }.decide(command).map(|event| [event])
     }
 
     fn evolve(state: &mut Option<Self>, event: &AccountEvent) {

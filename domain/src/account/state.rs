@@ -24,7 +24,7 @@ pub enum AccountStatus {
 }
 
 /// Money set aside on an account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     /// What it still holds, in minor units of the account's currency; zero once it is closed.
     pub remaining: Amount,
@@ -33,7 +33,7 @@ pub struct Hold {
 }
 
 /// An account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Whose it is.
     pub owner_id: OwnerId,

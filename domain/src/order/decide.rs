@@ -26,6 +26,7 @@ impl Aggregate for Order {
     type Id = OrderId;
     type Command = OrderCommand;
     type Event = OrderEvent;
+    type Events = Vec<OrderEvent>;
 
     fn decide(order_id: &OrderId, state: Option<&Self>, command: &OrderCommand, _: &Context) -> Decision {
         if let OrderCommand::Start { customer_id, currency } = command {

@@ -74,7 +74,7 @@ pub enum Fulfilment {
 }
 
 /// A line of an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// The product.
     pub product_id: ProductId,
@@ -93,7 +93,7 @@ pub struct Line {
 }
 
 /// A shipment of an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shipment {
     /// What is in it.
     pub lines: Vec<LineQuantity>,
@@ -114,7 +114,7 @@ pub enum ReturnStatus {
 }
 
 /// A return of goods.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Return {
     /// Which goods.
     pub lines: Vec<LineQuantity>,
@@ -123,7 +123,7 @@ pub struct Return {
 }
 
 /// What one payment has done for the order, in minor units.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderPayment {
     /// The payment.
     pub payment_id: PaymentId,
@@ -154,7 +154,7 @@ impl OrderPayment {
 }
 
 /// An order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// Whose.
     pub customer_id: CustomerId,

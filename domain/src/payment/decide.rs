@@ -14,6 +14,7 @@ impl Aggregate for Payment {
     type Id = PaymentId;
     type Command = PaymentCommand;
     type Event = PaymentEvent;
+    type Events = Vec<PaymentEvent>;
 
     fn decide(
         payment_id: &PaymentId,

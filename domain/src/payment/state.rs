@@ -46,7 +46,7 @@ impl PaymentStatus {
 }
 
 /// A capture or a refund.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum OperationKind {
     /// Money was taken.
     Capture,
@@ -55,7 +55,7 @@ pub enum OperationKind {
 }
 
 /// A payment. Amounts are minor units of `amount`'s currency.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payment {
     /// The order it pays.
     pub order_id: Option<OrderId>,

@@ -18,6 +18,7 @@ impl Aggregate for Product {
     type Id = ProductId;
     type Command = ProductCommand;
     type Event = ProductEvent;
+    type Events = Vec<ProductEvent>;
 
     fn decide(
         product_id: &ProductId,

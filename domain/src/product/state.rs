@@ -1,5 +1,7 @@
 //! A product's state and how events change it.
 
+use serde::{Deserialize, Serialize};
+
 use super::event::ProductEvent;
 use crate::fork_map::ForkMap;
 use crate::ids::OrderId;
@@ -7,7 +9,7 @@ use crate::money::Money;
 use crate::text::Text;
 
 /// A product.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Product {
     /// What people call it.
     pub name: Text,

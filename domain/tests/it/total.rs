@@ -89,7 +89,7 @@ proptest! {
 fn decide_alone(states: &mut States, command: &Command) {
     fn step<A: Aggregate>(state: &mut Option<A>, id: &A::Id, command: &A::Command) {
         let context = Context { recorded_at: now(), effective_at: None };
-        for event in A::decide(id, state.as_ref(), command, &context).unwrap_or_default() {
+        for event in A::decide(id, state.as_ref(), command, &context).into_iter().flatten() {
             A::evolve(state, &event);
         }
     }
