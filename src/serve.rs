@@ -127,7 +127,14 @@ pub(crate) async fn serve(configuration: Configuration) -> Result<(), ServeError
 /// Opens the log and rebuilds all state from it. Takes as long as reading the log takes.
 async fn start(settings: WriteSide) -> Result<Running, ServeError> {
     let started = tokio::task::spawn_blocking(move || {
-        let WriteSide { data: folder, segment_bytes, commands_in_flight_max, scrub: _ } = settings;
+        let WriteSide {
+            data: folder,
+            segment_bytes,
+            commands_in_flight_max,
+            states_in_memory_max,
+            snapshot_events,
+            scrub: _,
+        } = settings;
         let options = log::Options { segment_bytes, ..log::Options::default() };
         let opened = Log::open(&folder, options)
             .map_err(|source| ServeError::OpenLog { folder: folder.clone(), source: Box::new(source) })?;
@@ -137,10 +144,20 @@ async fn start(settings: WriteSide) -> Result<Running, ServeError> {
             let (segment, bytes, kept_in) = (torn.segment, torn.bytes, torn.kept_in.display());
             tracing::warn!(segment, bytes, %kept_in, "cut off a write that a crash had torn; it was never acknowledged");
         }
-        let options = engine::Options { commands_in_flight_max, ..engine::Options::default() };
+        let checkpoints = engine::Limits {
+            states_in_memory: states_in_memory_max,
+            events_between_snapshots: snapshot_events,
+            ..engine::Limits::default()
+        };
+        let options = engine::Options { commands_in_flight_max, checkpoints, ..engine::Options::default() };
         let running = engine::start(opened.log, opened.appender, &options)
             .map_err(|source| ServeError::Start { folder, source: Box::new(source) })?;
-        tracing::info!(events = running.rebuilt.events, keys = running.rebuilt.keys, "rebuilt all state from the log");
+        let rebuilt = &running.rebuilt;
+        if let Some(reason) = &rebuilt.discarded {
+            tracing::warn!(reason, "the saved state could not be used; all state was made again from the log");
+        }
+        let (checkpoint, events) = (rebuilt.checkpoint.0, rebuilt.events);
+        tracing::info!(checkpoint, events, "all state is there: the last checkpoint, and the events after it");
         Ok(running)
     });
     started.await.map_err(|_| ServeError::OpenerGone)?

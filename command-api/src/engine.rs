@@ -1,15 +1,22 @@
 //! The engine: takes commands up, decides them, appends what follows, answers once it is durable.
 //! This file is its door; what stands behind it is one sequencer thread that owns all aggregate state.
 
+mod checkpoint;
+mod claims;
 mod counters;
+mod digest;
 mod idempotency;
 mod intake;
+mod note;
 mod rebuild;
+mod register;
 mod replay;
 mod reply;
 mod sequencer;
+mod shelf;
 mod states;
 mod summary;
+mod tables;
 
 use std::io;
 use std::sync::Arc;
@@ -25,6 +32,7 @@ use event_store::log::writer::{Committed, LogFailed};
 use event_store::log::{IdleAppender, Log};
 use tokio::sync::{oneshot, watch};
 
+pub use checkpoint::Limits;
 pub use rebuild::{RebuildError, Rebuilt};
 
 use self::counters::Counters;
@@ -149,6 +157,13 @@ pub enum Unavailable {
         /// What the log says.
         detail: String,
     },
+    /// The log or the engine's state cannot be saved at the moment, for another reason than a full disk of the log;
+    /// nothing was taken up.
+    #[error("commands cannot be saved at the moment: {detail}; commands are accepted again once they can, reads go on")]
+    NotReady {
+        /// What the log says.
+        detail: String,
+    },
     /// More than one transaction can hold; nothing was taken up.
     #[error("the transaction is too large: {detail}; split the batch")]
     TooLarge {
@@ -175,11 +190,13 @@ pub struct Options {
     pub commands_in_flight_max: usize,
     /// The time in microseconds since 1970-01-01 UTC. It may go back; the time in the log does not.
     pub clock: fn() -> i64,
+    /// When state is saved beside the log, and how much of it is kept in memory.
+    pub checkpoints: Limits,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { commands_in_flight_max: 65_536, clock: || Utc::now().timestamp_micros() }
+        Self { commands_in_flight_max: 65_536, clock: || Utc::now().timestamp_micros(), checkpoints: Limits::default() }
     }
 }
 
@@ -242,7 +259,7 @@ pub struct Engine {
 /// # Errors
 /// [`StartError`] when the log cannot be read, holds events that make no sense, or a thread is refused.
 pub fn start(log: Log, appender: IdleAppender, options: &Options) -> Result<Running, StartError> {
-    let (rebuilt, books, keys) = rebuild::rebuild(&log)?;
+    let (rebuilt, rebuild::State { books, keys, checkpoints, decided }) = rebuild::rebuild(&log, options)?;
     let (alarm, failed) = Alarm::channel();
     let of_the_writer = alarm.clone();
     let appender = appender.start(move |committed| answer(committed, &of_the_writer))?;
@@ -250,16 +267,18 @@ pub fn start(log: Log, appender: IdleAppender, options: &Options) -> Result<Runn
     let (queue, queued) = bounded(options.commands_in_flight_max + 1);
     let sequencer = Sequencer {
         appender,
+        log: log.clone(),
         books,
         keys,
+        checkpoints,
         clock: options.clock,
-        last_recorded_at: rebuilt.last_recorded_at,
+        decided,
         counters: Counters::new(),
         draft: domain::cascade::Draft::default(),
     };
     let thread = std::thread::Builder::new().name("sequencer".into()).spawn(move || {
-        let _rings_in_a_panic = alarm;
-        sequencer.run(&queued)
+        // Dropped in a panic, the alarm rings by itself.
+        sequencer.run(&queued, &alarm)
     })?;
     let engine = Engine {
         intake: Arc::new(Intake::new(queue)),

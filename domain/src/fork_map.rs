@@ -19,8 +19,8 @@ type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
 #[derive(Debug, Clone)]
 pub struct ForkMap<K, V> {
     shared: Option<Arc<HashMap<K, V>>>,
-    /// `None` as a value marks a key that was removed from the shared part.
-    #[expect(clippy::box_collection, reason = "almost always absent, and there is one of these in every account")]
+    /// `None` as a value marks a key that was removed from the shared part. In a box because it is almost always absent,
+    /// and there is one of these in every account.
     changed: Option<Box<HashMap<K, Option<V>>>>,
 }
 

@@ -32,7 +32,7 @@ use tokio::sync::watch;
 
 use self::appender::Appender;
 use self::folder::Folder;
-use self::frame::FramePlace;
+use self::frame::FrameAddress;
 use self::group::Group;
 use self::layout::{Layout, frame_bytes_max};
 use self::preparer::{Blueprint, Preparer};
@@ -253,8 +253,8 @@ impl Log {
     ///
     /// # Errors
     /// [`ReadError`] when no whole transaction stands there or the file cannot be read.
-    pub fn read_frame(&self, place: FramePlace) -> Result<FrameBytes, ReadError> {
-        self.reader.read_frame(place.segment, place.offset)
+    pub fn read_frame(&self, address: FrameAddress) -> Result<FrameBytes, ReadError> {
+        self.reader.read_frame(address.segment(), address.offset())
     }
 
     /// Up to `limit` events of a stream. Forward: from version `from` on; backward: from version `from` down. The
@@ -294,6 +294,18 @@ impl Log {
     #[must_use]
     pub fn subscribe(&self, after: Position) -> Subscription {
         Subscription::new(self.clone(), after)
+    }
+
+    /// The folder that the log is in.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.folder().path
+    }
+
+    /// The disk that the log is on.
+    #[must_use]
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.folder().disk
     }
 
     pub(crate) fn folder(&self) -> &Folder {
@@ -374,6 +386,7 @@ impl IdleAppender {
             preparer,
             status: self.status,
             spares: spares_in,
+            spare: None,
             groups: Some(groups),
             writer: Some(thread),
             held: Some(self.held),

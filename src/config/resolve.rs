@@ -244,6 +244,8 @@ mod tests {
         assert_eq!(configuration.write_side.segment_bytes, event_store::log::Options::default().segment_bytes);
         let engine = command_api::engine::Options::default();
         assert_eq!(configuration.write_side.commands_in_flight_max, engine.commands_in_flight_max);
+        assert_eq!(configuration.write_side.states_in_memory_max, engine.checkpoints.states_in_memory);
+        assert_eq!(configuration.write_side.snapshot_events, engine.checkpoints.events_between_snapshots);
         let commands = command_api::http::Options::default();
         assert_eq!(configuration.http.body_bytes_max, commands.body_bytes_max);
         assert_eq!(configuration.http.batch_bytes_max, commands.batch_bytes_max);

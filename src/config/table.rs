@@ -68,6 +68,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     value("scrub_interval_s", "S", "86400", "How long after its beginning such a pass over the log begins again"),
     value("commands_in_flight_max", "COUNT", "65536", "Commands that may wait for their answer at once; more get 503"),
+    value(
+        "states_in_memory_max",
+        "COUNT",
+        "1500000",
+        "States of accounts, and as many of orders, payments and products, kept in memory; others are read from disk",
+    ),
+    value(
+        "snapshot_events",
+        "COUNT",
+        "4000000",
+        "After so many events all changed state is saved; a start after a crash reads at most so many again",
+    ),
     value("connections_max", "COUNT", "4096", "Connections at once; more wait to be accepted"),
     value("header_read_timeout_ms", "MS", "30000", "How long a client may take to send the head of a request"),
     value(

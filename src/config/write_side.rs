@@ -1,6 +1,6 @@
 //! Settings of the log and the engine.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +19,10 @@ pub(crate) struct WriteSide {
     pub scrub: Option<ScrubOptions>,
     /// Commands that may wait for their answer at once.
     pub commands_in_flight_max: usize,
+    /// States of each kind of aggregate that are kept in memory.
+    pub states_in_memory_max: usize,
+    /// After so many events all changed state is saved.
+    pub snapshot_events: u64,
 }
 
 impl WriteSide {
@@ -28,6 +32,8 @@ impl WriteSide {
             segment_bytes: settings.get("segment_bytes")?,
             scrub: read_scrub(settings)?,
             commands_in_flight_max: settings.get::<NonZeroUsize>("commands_in_flight_max")?.get(),
+            states_in_memory_max: settings.get("states_in_memory_max")?,
+            snapshot_events: settings.get::<NonZeroU64>("snapshot_events")?.get(),
         })
     }
 }

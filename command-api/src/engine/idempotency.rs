@@ -1,70 +1,142 @@
-//! Which keys were used, by whom, for what, and where the result stands. Rebuilt from the log; kept for ever.
-//! The result itself stays in the log and is read from there when a key comes again.
+//! Which keys were used, by whom, for what, and where the result stands; kept for ever. The result itself stays in the
+//! log and is read from there when a key comes again.
 
-use std::collections::HashMap;
-use std::hash::Hasher;
-
-use event_store::log::frame::FramePlace;
+use event_store::log::frame::{FrameAddress, FramePlace};
+use event_store::lsm::{Damaged, Store};
 use event_store::transaction::Outcome;
-use siphasher::sip128::{Hasher128, SipHasher13};
+
+use super::claims::{Claim, Claims, Leaving};
+use super::digest::{Digest, Digester};
+use super::tables;
 
 /// Where the entry of a command stands in the log.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct EntryPlace {
     /// The frame.
-    pub(super) frame: FramePlace,
+    pub(super) frame: FrameAddress,
     /// Which of its entries.
     pub(super) entry_index: u32,
 }
 
 /// A key that was used.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Used {
-    /// The digest of what was asked.
-    pub(super) fingerprint: u128,
-    /// Whether it was refused.
-    pub(super) refused: bool,
-    /// Where the result stands.
-    pub(super) place: EntryPlace,
-}
-
-/// All keys. A scope is kept as a keyed 128-bit digest, not as text: the key of the digest is drawn anew at every start,
-/// so that nobody can prepare two scopes that collide.
-#[derive(Debug)]
-pub(super) struct Keys {
-    used: HashMap<u128, Used, foldhash::fast::RandomState>,
-    digest: SipHasher13,
-}
-
-impl Keys {
-    pub(super) fn new() -> Self {
-        let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
-        Self { used: HashMap::default(), digest: SipHasher13::new_with_keys(high, low) }
-    }
-
-    /// What a key was used for.
-    pub(super) fn get(&self, principal: &str, key: &str) -> Option<&Used> {
-        self.used.get(&self.scope(principal, key))
-    }
-
-    /// Notes that a key was used.
-    pub(super) fn insert(&mut self, principal: &str, key: &str, used: Used) {
-        self.used.insert(self.scope(principal, key), used);
-    }
-
-    fn scope(&self, principal: &str, key: &str) -> u128 {
-        let mut digest = self.digest;
-        // The length first, so that no principal and key read like another principal and key.
-        digest.write_u64(principal.len() as u64);
-        digest.write(principal.as_bytes());
-        digest.write(key.as_bytes());
-        digest.finish128().as_u128()
-    }
+    /// Half of the digest of what was asked: enough to tell a retry from a mistake.
+    fingerprint: u64,
+    frame: FrameAddress,
+    /// The index of the entry, twice, plus one when it was refused.
+    entry_and_refused: u32,
 }
 
 impl Used {
     pub(super) fn new(fingerprint: u128, outcome: Outcome, frame: FramePlace, entry_index: u32) -> Self {
-        let place = EntryPlace { frame, entry_index };
-        Self { fingerprint, refused: outcome == Outcome::Refused, place }
+        let refused = u32::from(outcome == Outcome::Refused);
+        Self { fingerprint: half(fingerprint), frame: frame.address(), entry_and_refused: entry_index << 1 | refused }
+    }
+
+    /// Whether the key was used for the same command.
+    pub(super) fn is_for(&self, fingerprint: u128) -> bool {
+        self.fingerprint == half(fingerprint)
+    }
+
+    /// Whether the command was refused.
+    pub(super) const fn refused(&self) -> bool {
+        self.entry_and_refused & 1 == 1
+    }
+
+    /// Where the result stands.
+    pub(super) const fn place(&self) -> EntryPlace {
+        EntryPlace { frame: self.frame, entry_index: self.entry_and_refused >> 1 }
+    }
+}
+
+fn half(fingerprint: u128) -> u64 {
+    (fingerprint >> 64) as u64 ^ fingerprint as u64
+}
+
+impl Claim for Used {
+    fn put(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.fingerprint.to_le_bytes());
+        bytes.extend_from_slice(&self.frame.to_bits().to_le_bytes());
+        bytes.extend_from_slice(&self.entry_and_refused.to_le_bytes());
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (fingerprint, rest) = bytes.split_first_chunk()?;
+        let (frame, rest) = rest.split_first_chunk()?;
+        Some(Self {
+            fingerprint: u64::from_le_bytes(*fingerprint),
+            frame: FrameAddress::from_bits(u64::from_le_bytes(*frame)),
+            entry_and_refused: u32::from_le_bytes(rest.try_into().ok()?),
+        })
+    }
+}
+
+/// All keys.
+#[derive(Debug)]
+pub(super) struct Keys {
+    used: Claims<Used>,
+    digester: Digester,
+}
+
+impl Keys {
+    pub(super) fn new(digester: Digester, room: usize) -> Self {
+        Self { used: Claims::new(tables::COMMANDS, room), digester }
+    }
+
+    /// What a key is looked up by.
+    pub(super) fn scope(&self, principal: &str, key: &str) -> Digest {
+        self.digester.scope(principal, key)
+    }
+
+    /// What a key was used for.
+    pub(super) fn get(&self, store: &mut Store, scope: Digest) -> Result<Option<Used>, Damaged> {
+        self.used.get(store, scope)
+    }
+
+    /// Notes that a key was used.
+    pub(super) fn insert(&mut self, scope: Digest, used: Used) {
+        self.used.insert(scope, used);
+    }
+
+    /// How many keys wait for the next checkpoint.
+    pub(super) fn waiting(&self) -> usize {
+        self.used.waiting()
+    }
+
+    /// Sets the newest keys aside for a checkpoint.
+    pub(super) fn leave(&mut self) -> Leaving<Used> {
+        self.used.leave()
+    }
+
+    /// The keys that were set aside are in the store.
+    pub(super) fn left(&mut self) {
+        self.used.left();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::ids::Position;
+
+    use super::*;
+
+    #[test]
+    fn a_used_key_reads_back_as_itself() {
+        let frame = FramePlace {
+            first_position: Position(9),
+            last_position: Position(10),
+            segment: 4_000_000_000,
+            offset: (2 << 30) - 8,
+        };
+        let used = Used::new(3 << 64 | 5, Outcome::Refused, frame, 70_000);
+        let mut bytes = Vec::new();
+        used.put(&mut bytes);
+        assert_eq!(bytes.len(), 20);
+        assert_eq!(Used::read(&bytes), Some(used));
+        assert_eq!(Used::read(&bytes[..19]), None);
+        assert!(used.refused() && used.is_for(3 << 64 | 5) && !used.is_for(5));
+        assert_eq!((used.place().entry_index, used.place().frame.segment()), (70_000, 4_000_000_000));
+        assert_eq!(used.place().frame.offset(), (2 << 30) - 8);
     }
 }

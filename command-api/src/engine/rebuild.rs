@@ -1,21 +1,30 @@
-//! Rebuilding all state from the log at start: every event evolves its aggregate again, every entry brings its key back.
+//! Having all state again at start: the last checkpoint is read, and what came after it out of the log. Without a
+//! checkpoint everything is made again from the log.
 
 use chrono::{DateTime, Utc};
 use domain::ids::{Position, Version};
 use event_store::log::Log;
+use event_store::log::frame::Frame;
 use event_store::log::reader::ReadError;
+use event_store::lsm::{self, Store};
 use event_store::transaction::decode::NotUnderstood;
 
+use super::checkpoint::{Broken, Checkpoints, Decided};
+use super::digest::Digester;
 use super::idempotency::{Keys, Used};
+use super::note::Note;
 use super::states::Books;
+use super::{Options, tables};
 
-/// What was rebuilt.
+/// What was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rebuilt {
-    /// How many events were applied.
+    /// Up to where the checkpoint went; the log was read from there.
+    pub checkpoint: Position,
+    /// How many events of the log were applied.
     pub events: u64,
-    /// How many keys are known.
-    pub keys: u64,
+    /// Why the checkpoint that was there could not be used, where that is so.
+    pub discarded: Option<String>,
     /// The time of the last command.
     pub last_recorded_at: DateTime<Utc>,
 }
@@ -29,6 +38,15 @@ pub enum RebuildError {
     /// An event could not be understood.
     #[error("the state could not be rebuilt: {0}")]
     Decode(#[from] NotUnderstood),
+    /// The saved state could not be opened.
+    #[error("the saved state could not be opened: {0}")]
+    Open(#[from] lsm::OpenError),
+    /// The saved state is damaged. It was removed.
+    #[error("the saved state is damaged: {reason}. It was removed; start again, and it is made again from the log")]
+    Damaged {
+        /// What is damaged.
+        reason: String,
+    },
     /// An event has another version than the count of its stream gives.
     #[error(
         "the state could not be rebuilt: the event at position {position} has version {recorded} in stream {stream}, but {counted} comes next there"
@@ -45,28 +63,107 @@ pub enum RebuildError {
     },
 }
 
-pub(super) fn rebuild(log: &Log) -> Result<(Rebuilt, Books, Keys), RebuildError> {
-    let (mut books, mut keys) = (Books::default(), Keys::new());
-    let mut rebuilt = Rebuilt { events: 0, keys: 0, last_recorded_at: DateTime::UNIX_EPOCH };
-    let mut frames = log.frames_after(Position::START)?;
-    while let Some(frame) = frames.next_frame()? {
+impl From<Broken> for RebuildError {
+    fn from(broken: Broken) -> Self {
+        Self::Damaged { reason: broken.to_string() }
+    }
+}
+
+/// All state, and how far it goes.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) books: Books,
+    pub(super) keys: Keys,
+    pub(super) checkpoints: Checkpoints,
+    pub(super) decided: Decided,
+}
+
+pub(super) fn rebuild(log: &Log, options: &Options) -> Result<(Rebuilt, State), RebuildError> {
+    let (store, note, discarded) = open(log)?;
+    let (digester, base, room) = (Digester::new(store.digest_key()), note.base(), options.checkpoints.names / 2);
+    let mut state = State {
+        books: Books::new(store, digester, base.totals, room),
+        keys: Keys::new(digester, room),
+        checkpoints: Checkpoints::after(&note, options.checkpoints.clone()),
+        decided: Decided { through: base.through, frame: None, recorded_at: base.recorded_at },
+    };
+    let mut rebuilt =
+        Rebuilt { checkpoint: base.through, events: 0, discarded, last_recorded_at: DateTime::UNIX_EPOCH };
+    let mut frames = log.frames_after(note.states_through)?;
+    let replayed = loop {
+        match frames.next_frame() {
+            Ok(Some(frame)) => match state.replay(log, &frame, &note) {
+                Ok(events) => rebuilt.events += events,
+                Err(error) => break Err(error),
+            },
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error.into()),
+        }
+    };
+    if let Err(error) = replayed {
+        if matches!(error, RebuildError::Damaged { .. }) {
+            // Failing that, the folder is left and found damaged again.
+            let _ = state.books.store.discard();
+        }
+        return Err(error);
+    }
+    rebuilt.last_recorded_at = state.decided.recorded_at;
+    Ok((rebuilt, state))
+}
+
+/// Opens the store; one that was not made of this log is emptied.
+fn open(log: &Log) -> Result<(Store, Note, Option<String>), lsm::OpenError> {
+    let folder = log.path().join("state");
+    let open = || {
+        let options = lsm::Options { disk: log.disk().clone(), ..lsm::Options::default() };
+        Store::open(&folder, tables::NAMES, tables::FORMAT, options)
+    };
+    let opened = open()?;
+    let Some(bytes) = opened.note else { return Ok((opened.store, Note::default(), opened.discarded)) };
+    let read = Note::decode(&bytes).and_then(|note| note.belongs_to(log).map(|()| note));
+    match read {
+        Ok(note) => Ok((opened.store, note, opened.discarded)),
+        Err(reason) => {
+            opened.store.discard().map_err(|source| lsm::OpenError::Disk {
+                doing: "emptying",
+                path: folder.clone(),
+                source,
+            })?;
+            Ok((open()?.store, Note::default(), Some(reason)))
+        }
+    }
+}
+
+impl State {
+    /// Applies a frame of the log, and answers how many events it has.
+    fn replay(&mut self, log: &Log, frame: &Frame<'_>, note: &Note) -> Result<u64, RebuildError> {
+        let place = frame.place();
+        let mut events = 0;
         for (entry_index, entry) in (0_u32..).zip(frame.entries()) {
-            let used = Used::new(entry.fingerprint(), entry.outcome(), frame.place(), entry_index);
-            keys.insert(entry.principal(), entry.idempotency_key(), used);
-            rebuilt.keys += 1;
+            if entry.last_position() > note.names_through {
+                let used = Used::new(entry.fingerprint(), entry.outcome(), place, entry_index);
+                self.keys.insert(self.keys.scope(entry.principal(), entry.idempotency_key()), used);
+            }
             for record in entry.events() {
                 let position = record.position;
                 let event = record.decode_event()?;
-                let counted = books.evolve(&event);
+                let counted = self.books.replay(&event, record.version, position, note, place).map_err(Broken::from)?;
                 if counted != record.version {
                     let (stream, recorded) = (record.stream.to_owned(), record.version);
                     return Err(RebuildError::VersionGap { position, stream, recorded, counted });
                 }
-                rebuilt.events += 1;
+                events += 1;
             }
             let recorded_at = DateTime::from_timestamp_micros(entry.recorded_at_us()).unwrap_or_default();
-            rebuilt.last_recorded_at = rebuilt.last_recorded_at.max(recorded_at);
+            self.decided.recorded_at = self.decided.recorded_at.max(recorded_at);
         }
+        self.decided.through = place.last_position;
+        self.decided.frame = Some(place);
+        let State { books, keys, checkpoints, decided } = self;
+        checkpoints.step(books, keys, log, *decided, false)?;
+        while checkpoints.overdue(books, keys) && checkpoints.failure().is_none() {
+            checkpoints.step(books, keys, log, *decided, true)?;
+        }
+        Ok(events)
     }
-    Ok((rebuilt, books, keys))
 }

@@ -2,6 +2,8 @@
 //! disk, and writes what follows into the log's next group. Nobody is answered from here: answers travel with their
 //! group and go out once it is durable, so that nothing is told that a crash could take back.
 
+use std::time::Instant;
+
 use chrono::{DateTime, Utc};
 use crossbeam_channel::Receiver;
 use domain::aggregate::Context;
@@ -10,15 +12,18 @@ use domain::command::Command;
 use domain::event::{CommandRejected, Event};
 use domain::ids::{Position, StreamId, Version};
 use domain::rejection::Rejection;
+use event_store::log::Log;
 use event_store::log::appender::{AppendRefused, Appender, Received};
 use event_store::log::frame::FramePlace;
 use event_store::log::frame_writer::FrameWriter;
 use event_store::log::writer::LogFailed;
 use event_store::transaction::{EntryHeader, Outcome as Recorded};
 
+use super::checkpoint::{self, Broken, Checkpoints};
 use super::counters::Counters;
+use super::digest::Digest;
 use super::idempotency::{EntryPlace, Keys, Used};
-use super::reply::Reply;
+use super::reply::{Alarm, Reply};
 use super::states::Books;
 use super::{Accepted, EventPlace, Message, Mode, Outcome, Request, Submission, Unavailable, summary};
 
@@ -49,34 +54,117 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) struct Sequencer {
     pub(super) appender: Appender<Answer>,
+    pub(super) log: Log,
     pub(super) books: Books,
     pub(super) keys: Keys,
+    pub(super) checkpoints: Checkpoints,
     /// The time in microseconds since 1970-01-01 UTC.
     pub(super) clock: fn() -> i64,
-    /// The time of the last command; time in the log never goes back, whatever the clock does.
-    pub(super) last_recorded_at: DateTime<Utc>,
+    /// How far the log goes; its time never goes back, whatever the clock does.
+    pub(super) decided: checkpoint::Decided,
     pub(super) counters: Counters,
     pub(super) draft: Draft,
 }
 
 impl Sequencer {
     /// Decides until nobody can submit any more, then closes the log.
-    pub(super) fn run(mut self, queue: &Receiver<Message>) -> Result<(), LogFailed> {
-        while let Received::Command(Message::Work(works)) = self.appender.receive(queue, None) {
-            for Work { submission, reply } in works {
-                let decided = match submission.mode {
-                    Mode::Independent => self.take_each(&submission),
-                    Mode::Atomic => self.take_all(&submission),
-                };
-                self.appender.acknowledge(Answer { reply, decided });
+    pub(super) fn run(mut self, queue: &Receiver<Message>, alarm: &Alarm) -> Result<(), LogFailed> {
+        loop {
+            let patience = self.checkpoints.patience();
+            let worked = match self.appender.receive(queue, Some(Instant::now() + patience)) {
+                Received::Command(Message::Work(works)) => self.work(works),
+                Received::TimedOut => Ok(()),
+                Received::Command(Message::Stop) | Received::Disconnected => return self.close(),
+            };
+            if let Err(broken) = worked.and_then(|()| self.keep_up(false)) {
+                return self.give_up(&broken, queue, alarm);
             }
-            // An idle writer takes what there is; a busy one leaves it to gather.
-            self.appender.try_flush();
         }
-        self.appender.close()
     }
 
-    fn take_each(&mut self, submission: &Submission) -> Vec<Decided> {
+    /// Decides submissions; their answers go out with the group.
+    fn work(&mut self, works: Vec<Work>) -> Result<(), Broken> {
+        let mut worked = Ok(());
+        for Work { submission, reply } in works {
+            if worked.is_ok() {
+                match self.decide(&submission) {
+                    Ok(decided) => {
+                        self.appender.acknowledge(Answer { reply, decided });
+                        continue;
+                    }
+                    Err(broken) => worked = Err(broken),
+                }
+            }
+            // Some of its commands may have been decided.
+            let reason = worked.as_ref().err().map(ToString::to_string).unwrap_or_default();
+            reply.refuse(Unavailable::Unknown { reason });
+        }
+        // An idle writer takes what there is; a busy one leaves it to gather.
+        self.appender.try_flush();
+        worked
+    }
+
+    fn decide(&mut self, submission: &Submission) -> Result<Vec<Decided>, Broken> {
+        if let Some(why) = self.wait_for_checkpoint()? {
+            let not_taken = |_| Decided::Now(Outcome::NotTaken(why.clone()));
+            return Ok(submission.requests.iter().map(not_taken).collect());
+        }
+        match submission.mode {
+            Mode::Independent => self.take_each(submission),
+            Mode::Atomic => self.take_all(submission),
+        }
+    }
+
+    /// Waits while so many names wait for a checkpoint that there is no room for more. Says why commands cannot be taken
+    /// when the checkpoint cannot be written.
+    fn wait_for_checkpoint(&mut self) -> Result<Option<Unavailable>, Broken> {
+        // A log that has failed refuses everything by itself.
+        while self.log.failure().is_none() && self.checkpoints.overdue(&self.books, &self.keys) {
+            if let Some(reason) = self.checkpoints.failure() {
+                let detail = format!("the state of the engine cannot be saved: {reason}");
+                return Ok(Some(Unavailable::NotReady { detail }));
+            }
+            self.appender.settle();
+            self.keep_up(true)?;
+        }
+        Ok(None)
+    }
+
+    fn keep_up(&mut self, wait: bool) -> Result<(), Broken> {
+        self.checkpoints.step(&mut self.books, &mut self.keys, &self.log, self.decided, wait)
+    }
+
+    /// Closes the log, and saves all state once everything is durable.
+    fn close(mut self) -> Result<(), LogFailed> {
+        self.appender.close()?;
+        if let Err(broken) = self.checkpoints.finish(&mut self.books, &mut self.keys, &self.log, self.decided) {
+            discard(self.books, &broken);
+        }
+        Ok(())
+    }
+
+    /// The derived data cannot be relied on: nothing can be decided any more. It is removed, so that the next start makes
+    /// it again from the log.
+    fn give_up(self, broken: &Broken, queue: &Receiver<Message>, alarm: &Alarm) -> Result<(), LogFailed> {
+        // What was decided stands, and is made durable and answered.
+        let closed = self.appender.close();
+        discard(self.books, broken);
+        let reason = format!(
+            "the engine's saved state cannot be relied on: {broken}. It was removed and is made again from the log at \
+             the next start"
+        );
+        let failed = closed.err().unwrap_or(LogFailed { reason: reason.into() });
+        alarm.ring(failed.clone());
+        // Who comes before the process has ended must not wait for ever.
+        while let Ok(Message::Work(works)) = queue.recv() {
+            for Work { reply, .. } in works {
+                reply.refuse(Unavailable::Unknown { reason: failed.reason.to_string() });
+            }
+        }
+        Err(failed)
+    }
+
+    fn take_each(&mut self, submission: &Submission) -> Result<Vec<Decided>, Broken> {
         let now = self.now();
         let mut decided = Vec::with_capacity(submission.requests.len());
         let mut not_taken = None;
@@ -86,115 +174,148 @@ impl Sequencer {
                 decided.push(Decided::Now(Outcome::NotTaken(Unavailable::clone(why))));
                 continue;
             }
-            let outcome = self.take(request, now, submission.dry_run);
+            let outcome = self.take(request, now, submission.dry_run)?;
             if let Decided::Now(Outcome::NotTaken(why)) = &outcome {
                 not_taken = (!matches!(why, Unavailable::TooLarge { .. })).then(|| why.clone());
             }
             decided.push(outcome);
         }
-        decided
+        Ok(decided)
     }
 
-    fn take(&mut self, request: &Request, now: DateTime<Utc>, dry_run: bool) -> Decided {
-        if let Some(used) = self.keys.get(&request.principal, &request.key) {
-            return self.used_before(request, *used);
+    fn take(&mut self, request: &Request, now: DateTime<Utc>, dry_run: bool) -> Result<Decided, Broken> {
+        let scope = self.keys.scope(&request.principal, &request.key);
+        if let Some(used) = self.keys.get(&mut self.books.store, scope)? {
+            return Ok(self.used_before(request, used));
         }
-        self.draft.clear();
+        self.books.begin_command();
         let context = Context { recorded_at: now, effective_at: request.effective_at };
-        let decision = self.draft.run(&self.books, &request.command, request.expected_version, &context);
+        let decision = loop {
+            self.draft.clear();
+            let decision = self.draft.run(&self.books, &request.command, request.expected_version, &context);
+            if !self.fetch_missed()? {
+                break decision;
+            }
+        };
         let drafted = match decision {
             Ok(drafted) => drafted,
-            Err(rejection) => return Decided::Now(self.refuse(request, rejection, now, dry_run)),
+            Err(rejection) => return Ok(Decided::Now(self.refuse(request, rejection, now, dry_run))),
         };
         let mut frame = self.appender.begin();
         let accepted = write_entry(&mut frame, request, &drafted, now, &self.draft, &self.books);
+        self.draft.recycle(drafted);
         if dry_run {
-            return Decided::Now(without_positions(accepted));
+            return Ok(Decided::Now(without_positions(accepted)));
         }
         match frame.commit() {
             Ok(place) => {
-                self.books.adopt(&mut self.draft);
-                self.note(request, Recorded::Done, place, 0);
-                Decided::Now(Outcome::Accepted(accepted))
+                self.committed(place, now);
+                self.books.adopt(&mut self.draft, place)?;
+                self.note(request, scope, Recorded::Done, place, 0);
+                Ok(Decided::Now(Outcome::Accepted(accepted)))
             }
-            Err(refused) => Decided::Now(self.not_taken(request, &refused)),
+            Err(refused) => Ok(Decided::Now(self.not_taken(request, &refused))),
         }
     }
 
     /// All commands of a batch in one frame, or none of them.
-    fn take_all(&mut self, submission: &Submission) -> Vec<Decided> {
+    fn take_all(&mut self, submission: &Submission) -> Result<Vec<Decided>, Broken> {
         let requests = &submission.requests;
-        if let Some(decided) = self.batch_used_before(requests) {
-            return decided;
+        if let Some(decided) = self.batch_used_before(requests)? {
+            return Ok(decided);
         }
         let now = self.now();
-        self.draft.clear();
-        let mut accepted = Vec::with_capacity(requests.len());
-        let mut frame = self.appender.begin();
-        let mut refused = None;
-        for (index, request) in requests.iter().enumerate() {
-            let context = Context { recorded_at: now, effective_at: request.effective_at };
-            match self.draft.run(&self.books, &request.command, request.expected_version, &context) {
-                Ok(drafted) => {
-                    accepted.push(write_entry(&mut frame, request, &drafted, now, &self.draft, &self.books));
-                }
-                Err(rejection) => {
-                    refused = Some((index, rejection));
-                    break;
+        self.books.begin_command();
+        let accepted = loop {
+            self.draft.clear();
+            let mut frame = self.appender.begin();
+            let mut accepted = Vec::with_capacity(requests.len());
+            let mut refused = None;
+            for (index, request) in requests.iter().enumerate() {
+                let context = Context { recorded_at: now, effective_at: request.effective_at };
+                match self.draft.run(&self.books, &request.command, request.expected_version, &context) {
+                    Ok(drafted) => {
+                        accepted.push(write_entry(&mut frame, request, &drafted, now, &self.draft, &self.books));
+                        self.draft.recycle(drafted);
+                    }
+                    Err(rejection) => {
+                        refused = Some((index, rejection));
+                        break;
+                    }
                 }
             }
-        }
-        if let Some((index, rejection)) = refused {
-            drop(frame);
-            let outcome = self.refuse(&requests[index], rejection, now, submission.dry_run);
-            return only(index, outcome, requests.len());
-        }
-        if submission.dry_run {
-            return accepted.into_iter().map(|a| Decided::Now(without_positions(a))).collect();
-        }
-        match frame.commit() {
-            Ok(place) => {
-                self.books.adopt(&mut self.draft);
-                for (index, request) in (0_u32..).zip(requests) {
-                    self.note(request, Recorded::Done, place, index);
+            if self.books.missed_any() {
+                // It begins anew; with what all its commands name at once, so that it does not begin anew for each.
+                drop(frame);
+                requests.iter().for_each(|request| self.books.look_ahead(&request.command));
+                self.fetch_missed()?;
+                continue;
+            }
+            if let Some((index, rejection)) = refused {
+                drop(frame);
+                let outcome = self.refuse(&requests[index], rejection, now, submission.dry_run);
+                return Ok(only(index, outcome, requests.len()));
+            }
+            if submission.dry_run {
+                return Ok(accepted.into_iter().map(|a| Decided::Now(without_positions(a))).collect());
+            }
+            match frame.commit() {
+                Ok(place) => self.committed(place, now),
+                Err(refused) => {
+                    let not_taken = |request| Decided::Now(self.not_taken(request, &refused));
+                    return Ok(requests.iter().map(not_taken).collect());
                 }
-                accepted.into_iter().map(|a| Decided::Now(Outcome::Accepted(a))).collect()
             }
-            Err(refused) => {
-                let not_taken = |request| Decided::Now(self.not_taken(request, &refused));
-                requests.iter().map(not_taken).collect()
-            }
+            break accepted;
+        };
+        let Some(place) = self.decided.frame else { return Ok(Vec::new()) };
+        self.books.adopt(&mut self.draft, place)?;
+        for (index, request) in (0_u32..).zip(requests) {
+            let scope = self.keys.scope(&request.principal, &request.key);
+            self.note(request, scope, Recorded::Done, place, index);
         }
+        Ok(accepted.into_iter().map(|a| Decided::Now(Outcome::Accepted(a))).collect())
+    }
+
+    fn fetch_missed(&mut self) -> Result<bool, Broken> {
+        let appender = &mut self.appender;
+        Ok(self.books.fetch_missed(&self.log, || appender.settle())?)
+    }
+
+    /// Takes down how far the log goes.
+    const fn committed(&mut self, place: FramePlace, now: DateTime<Utc>) {
+        self.decided = checkpoint::Decided { through: place.last_position, frame: Some(place), recorded_at: now };
     }
 
     /// What a batch is answered with if any of its keys was used before, in the log or in the batch itself.
-    fn batch_used_before(&self, requests: &[Request]) -> Option<Vec<Decided>> {
+    fn batch_used_before(&mut self, requests: &[Request]) -> Result<Option<Vec<Decided>>, Broken> {
         let mut seen = std::collections::HashSet::with_capacity(requests.len());
         let mut before = Vec::new();
         for (index, request) in requests.iter().enumerate() {
             if !seen.insert((&*request.principal, &*request.key)) {
-                return Some(only(index, Outcome::KeyReused, requests.len()));
+                return Ok(Some(only(index, Outcome::KeyReused, requests.len())));
             }
-            let Some(used) = self.keys.get(&request.principal, &request.key) else { continue };
-            let decided = self.used_before(request, *used);
-            if used.refused || matches!(decided, Decided::Now(_)) {
-                return Some(only_decided(index, decided, requests.len()));
+            let scope = self.keys.scope(&request.principal, &request.key);
+            let Some(used) = self.keys.get(&mut self.books.store, scope)? else { continue };
+            let decided = self.used_before(request, used);
+            if used.refused() || matches!(decided, Decided::Now(_)) {
+                return Ok(Some(only_decided(index, decided, requests.len())));
             }
             before.push(decided);
         }
-        if before.is_empty() {
+        Ok(if before.is_empty() {
             None
         } else if before.len() == requests.len() {
             Some(before)
         } else {
             Some(requests.iter().map(|_| Decided::Now(Outcome::BatchDiffers)).collect())
-        }
+        })
     }
 
     fn used_before(&self, request: &Request, used: Used) -> Decided {
-        if used.fingerprint == request.fingerprint {
+        if used.is_for(request.fingerprint) {
             self.counters.replayed.increment(1);
-            Decided::Before(used.place)
+            Decided::Before(used.place())
         } else {
             Decided::Now(Outcome::KeyReused)
         }
@@ -216,21 +337,23 @@ impl Sequencer {
         frame.end_entry(|_| {});
         match frame.commit() {
             Ok(place) => {
+                self.committed(place, now);
                 self.books.count_rejection();
-                self.note(request, Recorded::Refused, place, 0);
+                let scope = self.keys.scope(&request.principal, &request.key);
+                self.note(request, scope, Recorded::Refused, place, 0);
                 Outcome::Refused { rejection, position: Some(position), replayed: false }
             }
             Err(refused) => self.not_taken(request, &refused),
         }
     }
 
-    fn note(&mut self, request: &Request, outcome: Recorded, place: FramePlace, entry_index: u32) {
+    fn note(&mut self, request: &Request, scope: Digest, outcome: Recorded, place: FramePlace, entry_index: u32) {
         match outcome {
             Recorded::Refused => self.counters.refused.increment(1),
             Recorded::Created | Recorded::Done => self.counters.accepted.increment(1),
         }
         let used = Used::new(request.fingerprint, outcome, place, entry_index);
-        self.keys.insert(&request.principal, &request.key, used);
+        self.keys.insert(scope, used);
     }
 
     fn not_taken(&self, request: &Request, refused: &AppendRefused) -> Outcome {
@@ -240,7 +363,8 @@ impl Sequencer {
         tracing::debug!(request_id = &*request.request_id, %refused, "a command could not be written");
         let detail = refused.to_string();
         Outcome::NotTaken(match refused {
-            AppendRefused::DiskFull { .. } | AppendRefused::NotReady { .. } => Unavailable::DiskFull { detail },
+            AppendRefused::DiskFull { .. } => Unavailable::DiskFull { detail },
+            AppendRefused::NotReady { .. } => Unavailable::NotReady { detail },
             AppendRefused::FrameTooLarge { .. } | AppendRefused::TextTooLong(_) => Unavailable::TooLarge { detail },
             AppendRefused::Failed(_) => Unavailable::Unknown { reason: detail },
         })
@@ -248,9 +372,17 @@ impl Sequencer {
 
     /// Now, in the log's resolution of microseconds, and never before the last command.
     fn now(&mut self) -> DateTime<Utc> {
-        let now = DateTime::from_timestamp_micros((self.clock)()).unwrap_or(self.last_recorded_at);
-        self.last_recorded_at = self.last_recorded_at.max(now);
-        self.last_recorded_at
+        let last = self.decided.recorded_at;
+        let now = DateTime::from_timestamp_micros((self.clock)()).unwrap_or(last);
+        self.decided.recorded_at = last.max(now);
+        self.decided.recorded_at
+    }
+}
+
+fn discard(books: Books, broken: &Broken) {
+    tracing::error!(%broken, "the engine's saved state cannot be relied on; it is made again at the next start");
+    if let Err(error) = books.store.discard() {
+        tracing::error!(%error, "the engine's saved state could not be removed; delete the folder `state` of the log");
     }
 }
 
@@ -300,12 +432,8 @@ fn write_entry(
         let position = Some(write_event(frame, *version, event));
         events.push(EventPlace { event_type: event.event_type(), stream: event.stream(), version: *version, position });
     }
-    let mut result = String::new();
-    frame.end_entry(|buffer| {
-        let from = buffer.len();
-        summary::write(buffer, &request.command, draft, books);
-        result = String::from_utf8_lossy(&buffer[from..]).into_owned();
-    });
+    let result = summary::of(&request.command, draft, books);
+    frame.end_entry(|buffer| buffer.extend_from_slice(result.as_bytes()));
     let position = events.last().and_then(|e| e.position);
     Accepted { created, result, version: own_version(&events), events, position, replayed: false }
 }

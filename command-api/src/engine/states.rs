@@ -1,119 +1,397 @@
-//! The states of all aggregates, as far as commands have been decided: ahead of the disk, owned by the sequencer.
-//! Rebuilt from the log at start; nothing here is written anywhere.
+//! The states of all aggregates, as far as commands have been decided: ahead of the disk, owned by the sequencer. The
+//! ones in use are in memory; all others are in the derived store and are fetched when a decision misses them.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 
-use domain::account::Account;
-use domain::aggregate::{Aggregate, Versioned, adopt};
+use domain::account::{Account, AccountCommand};
+use domain::aggregate::Versioned;
 use domain::cascade::{Draft, States};
+use domain::command::Command;
 use domain::currency::Currency;
 use domain::event::Event;
-use domain::ids::{AccountId, OrderId, PaymentId, ProductId, TransferId, Version};
-use domain::order::Order;
-use domain::payment::Payment;
+use domain::ids::{AccountId, OrderId, PaymentId, Position, ProductId, TransferId, Version};
+use domain::order::{Order, OrderCommand};
+use domain::payment::{Payment, PaymentCommand};
 use domain::posting::{LedgerAccount, posting};
 use domain::product::Product;
 use domain::transfer::{self, Transfer};
+use event_store::log::Log;
+use event_store::log::frame::FramePlace;
+use event_store::lsm::{Damaged, Records, Store};
 
-type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+use super::digest::{ByDigest, Digest, Digester, Kind};
+use super::note::Note;
+use super::register::{Register, Unreadable};
+use super::shelf::{self, Kept, Shelf};
+use super::tables::{self, bad_value};
 
-/// All aggregates in memory.
-#[derive(Debug, Default)]
+impl Kept for Account {
+    const KIND: Kind = Kind::Account;
+}
+
+impl Kept for Product {
+    const KIND: Kind = Kind::Product;
+}
+
+impl Kept for Order {
+    const KIND: Kind = Kind::Order;
+}
+
+impl Kept for Payment {
+    const KIND: Kind = Kind::Payment;
+}
+
+/// What is not kept per aggregate: small enough to be written with every checkpoint.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Totals {
+    /// The balance of `external:cash` by currency, in minor units.
+    pub(super) external_cash: HashMap<Currency, i64>,
+    /// How many refusals there are.
+    pub(super) rejections: u64,
+}
+
+/// Something that a decision asked for and that is not in memory, although it may exist.
+#[derive(Debug)]
+enum Missed {
+    Account(AccountId),
+    Product(ProductId),
+    Order(OrderId),
+    Payment(PaymentId),
+    Transfer(TransferId),
+}
+
+/// All aggregates.
+#[derive(Debug)]
 pub(super) struct Books {
-    accounts: Map<AccountId, Versioned<Account>>,
-    products: Map<ProductId, Versioned<Product>>,
-    orders: Map<OrderId, Versioned<Order>>,
-    payments: Map<PaymentId, Versioned<Payment>>,
-    transfers: Map<TransferId, Transfer>,
-    external_cash: HashMap<Currency, i64>,
-    rejections: u64,
+    pub(super) store: Store,
+    pub(super) digester: Digester,
+    pub(super) accounts: Shelf<Account>,
+    pub(super) products: Shelf<Product>,
+    pub(super) orders: Shelf<Order>,
+    pub(super) payments: Shelf<Payment>,
+    pub(super) transfers: Register,
+    pub(super) totals: Totals,
+    /// What decisions have missed; in a cell because a decision only looks.
+    missed: RefCell<Vec<Missed>>,
+    /// Names that were looked for and do not exist, for the command at hand.
+    absent: HashSet<Digest, ByDigest>,
 }
 
 impl Books {
-    /// Takes over what a cascade has changed, and leaves the draft empty.
-    pub(super) fn adopt(&mut self, draft: &mut Draft) {
-        adopt(&mut self.accounts, &mut draft.accounts);
-        adopt(&mut self.products, &mut draft.products);
-        adopt(&mut self.orders, &mut draft.orders);
-        adopt(&mut self.payments, &mut draft.payments);
-        self.transfers.extend(draft.transfers.drain());
-        self.external_cash.extend(draft.external_cash.drain());
+    /// Books over a store, with room for so many new transfers between checkpoints.
+    pub(super) fn new(store: Store, digester: Digester, totals: Totals, room: usize) -> Self {
+        Self {
+            store,
+            digester,
+            accounts: Shelf::default(),
+            products: Shelf::default(),
+            orders: Shelf::default(),
+            payments: Shelf::default(),
+            transfers: Register::new(digester, room),
+            totals,
+            missed: RefCell::default(),
+            absent: HashSet::default(),
+        }
+    }
+
+    /// Takes over what a cascade has changed and that now stands at a place in the log, and leaves the draft empty.
+    pub(super) fn adopt(&mut self, draft: &mut Draft, place: FramePlace) -> Result<(), Damaged> {
+        self.accounts.adopt(&mut draft.accounts);
+        self.products.adopt(&mut draft.products);
+        self.orders.adopt(&mut draft.orders);
+        self.payments.adopt(&mut draft.payments);
+        for (id, transfer) in draft.transfers.drain() {
+            self.transfers.note(&mut self.store, id, transfer, place)?;
+        }
+        self.totals.external_cash.extend(draft.external_cash.drain());
         draft.clear();
+        Ok(())
     }
 
     /// The version that the next refusal gets in its stream.
-    pub(super) fn next_rejection(&self) -> Version {
-        Version(self.rejections)
+    pub(super) const fn next_rejection(&self) -> Version {
+        Version(self.totals.rejections)
     }
 
     /// Counts a refusal.
-    pub(super) fn count_rejection(&mut self) {
-        self.rejections += 1;
+    pub(super) const fn count_rejection(&mut self) {
+        self.totals.rejections += 1;
     }
 
-    /// Applies an event that has happened, and gives the version it has in its stream.
-    pub(super) fn evolve(&mut self, event: &Event) -> Version {
-        if let Some(posting) = posting(event) {
-            let amount = posting.amount.amount.minor_units();
-            for (account, signed) in [(&posting.debit, -amount), (&posting.credit, amount)] {
-                if *account == LedgerAccount::ExternalCash {
-                    *self.external_cash.entry(posting.amount.currency).or_default() += signed;
+    /// Forgets what was looked up for the command before.
+    pub(super) fn begin_command(&mut self) {
+        self.missed.get_mut().clear();
+        if !self.absent.is_empty() {
+            self.absent.clear();
+        }
+        self.transfers.forget_fetched();
+    }
+
+    /// Whether a decision has missed anything.
+    pub(super) fn missed_any(&self) -> bool {
+        !self.missed.borrow().is_empty()
+    }
+
+    /// Looks up what a command names, so that what is missed is known before it is decided.
+    pub(super) fn look_ahead(&self, command: &Command) {
+        match command {
+            Command::Account(id, command) => {
+                self.account(id);
+                if let AccountCommand::SendTransfer { transfer_id, to, .. } = command {
+                    self.account(to);
+                    self.transfer(transfer_id);
+                }
+            }
+            Command::ReverseTransfer { transfer_id, .. } => {
+                self.transfer(transfer_id);
+            }
+            Command::Product(id, _) => {
+                self.product(id);
+            }
+            Command::Order(id, command) => {
+                self.order(id);
+                if let OrderCommand::AddItem { product_id, .. } = command {
+                    self.product(product_id);
+                }
+            }
+            Command::Payment(id, command) => {
+                self.payment(id);
+                if let PaymentCommand::Request { payee_account_id, .. } = command {
+                    self.account(payee_account_id);
                 }
             }
         }
+    }
+
+    /// Fetches what a decision has missed and answers whether it missed anything: if so, it was decided without
+    /// knowing all and counts for nothing.
+    pub(super) fn fetch_missed(&mut self, log: &Log, mut settle: impl FnMut()) -> Result<bool, Unreadable> {
+        let missed = std::mem::take(self.missed.get_mut());
+        for missed in &missed {
+            match missed {
+                Missed::Account(id) => {
+                    fetch(&mut self.accounts, &mut self.store, &self.digester, &mut self.absent, id)?
+                }
+                Missed::Product(id) => {
+                    fetch(&mut self.products, &mut self.store, &self.digester, &mut self.absent, id)?
+                }
+                Missed::Order(id) => fetch(&mut self.orders, &mut self.store, &self.digester, &mut self.absent, id)?,
+                Missed::Payment(id) => {
+                    fetch(&mut self.payments, &mut self.store, &self.digester, &mut self.absent, id)?
+                }
+                Missed::Transfer(id) => {
+                    if self.transfers.get(id).is_none()
+                        && !self.transfers.fetch(&mut self.store, log, id, &mut settle)?
+                    {
+                        self.absent.insert(self.digester.name(Kind::TransferSent, id.as_str()));
+                    }
+                }
+            }
+        }
+        Ok(!missed.is_empty())
+    }
+
+    /// Applies an event that stands in the log, unless the checkpoint of `note` had it already. Gives the version that it
+    /// should have.
+    pub(super) fn replay(
+        &mut self,
+        event: &Event,
+        version: Version,
+        position: Position,
+        note: &Note,
+        place: FramePlace,
+    ) -> Result<Version, Damaged> {
+        let after = note.states_through;
+        if position > after {
+            self.book_external_cash(event);
+        }
+        let known = position <= note.reach;
+        let (store, digester) = (&mut self.store, &self.digester);
         match event {
             Event::Account(event) => {
                 if let Some(transfer_id) = transfer::concerned(event) {
-                    let changed = transfer::evolve(self.transfers.get(transfer_id), event);
-                    self.transfers.extend(changed);
+                    self.transfers.evolve(transfer_id, event, place);
                 }
-                evolve(&mut self.accounts, event.account_id(), event)
+                replay(&mut self.accounts, store, digester, event.account_id(), event, version, known)
             }
-            Event::Product(event) => evolve(&mut self.products, event.product_id(), event),
-            Event::Order(event) => evolve(&mut self.orders, event.order_id(), event),
-            Event::Payment(event) => evolve(&mut self.payments, event.payment_id(), event),
+            Event::Product(event) => {
+                replay(&mut self.products, store, digester, event.product_id(), event, version, known)
+            }
+            Event::Order(event) => replay(&mut self.orders, store, digester, event.order_id(), event, version, known),
+            Event::Payment(event) => {
+                replay(&mut self.payments, store, digester, event.payment_id(), event, version, known)
+            }
+            Event::Rejected(_) if position <= after => Ok(version),
             Event::Rejected(_) => {
-                let version = self.next_rejection();
+                let next = self.next_rejection();
                 self.count_rejection();
-                version
+                Ok(next)
             }
         }
     }
+
+    fn book_external_cash(&mut self, event: &Event) {
+        let Some(posting) = posting(event) else { return };
+        let amount = posting.amount.amount.minor_units();
+        for (account, signed) in [(&posting.debit, -amount), (&posting.credit, amount)] {
+            if *account == LedgerAccount::ExternalCash {
+                *self.totals.external_cash.entry(posting.amount.currency).or_default() += signed;
+            }
+        }
+    }
+
+    /// How many states have to be saved.
+    pub(super) const fn dirty(&self) -> usize {
+        self.accounts.dirty() + self.products.dirty() + self.orders.dirty() + self.payments.dirty()
+    }
+
+    /// Begins to save what has changed.
+    pub(super) const fn begin_saving(&mut self) {
+        self.accounts.begin_saving();
+        self.products.begin_saving();
+        self.orders.begin_saving();
+        self.payments.begin_saving();
+    }
+
+    /// Looks at up to `budget` states and saves the changed ones; answers whether all have been looked at.
+    pub(super) fn save(&mut self, round: u32, records: &mut Records, budget: usize) -> bool {
+        let left = self.accounts.save(&self.digester, round, records, budget);
+        let left = self.products.save(&self.digester, round, records, left);
+        let left = self.orders.save(&self.digester, round, records, left);
+        let left = self.payments.save(&self.digester, round, records, left);
+        left > 0
+    }
+
+    /// Takes a round of saving back that could not be stored.
+    pub(super) fn take_back(&mut self, round: u32) {
+        self.accounts.take_back(round);
+        self.products.take_back(round);
+        self.orders.take_back(round);
+        self.payments.take_back(round);
+    }
+
+    /// Lets states that were not asked for lately give way, until no more than `kept` of each kind are in memory;
+    /// looks at up to `budget` of them. `stored` is the last round that the store has.
+    pub(super) fn give_way(&mut self, kept: usize, stored: u32, budget: usize) {
+        self.accounts.give_way(kept, stored, budget);
+        self.products.give_way(kept, stored, budget);
+        self.orders.give_way(kept, stored, budget);
+        self.payments.give_way(kept, stored, budget);
+    }
+
+    /// A state that is in memory, or `None` with a note that it was missed.
+    fn look<'a, A: Kept>(
+        &self,
+        shelf: &'a Shelf<A>,
+        id: &A::Id,
+        missed: impl FnOnce(A::Id) -> Missed,
+    ) -> Option<&'a Versioned<A>> {
+        let known = shelf.get(id);
+        if known.is_none() {
+            let name = self.digester.name(A::KIND, std::borrow::Borrow::<str>::borrow(id));
+            if self.store.may_contain(tables::STATES, name.to_bits()) && !self.absent.contains(&name) {
+                self.missed.borrow_mut().push(missed(id.clone()));
+            }
+        }
+        known
+    }
 }
 
-fn evolve<A: Aggregate>(states: &mut Map<A::Id, Versioned<A>>, id: &A::Id, event: &A::Event) -> Version
-where
-    A::Id: Eq + Hash + Clone,
-{
-    match states.get_mut(id) {
-        Some(known) => known.evolve(event),
-        None => states.entry(id.clone()).or_default().evolve(event),
+/// Reads a state from the store onto its shelf, or notes that there is none.
+fn fetch<A: Kept>(
+    shelf: &mut Shelf<A>,
+    store: &mut Store,
+    digester: &Digester,
+    absent: &mut HashSet<Digest, ByDigest>,
+    id: &A::Id,
+) -> Result<(), Damaged> {
+    if shelf.get(id).is_some() {
+        return Ok(());
     }
+    match stored(store, digester, id)? {
+        Some(state) => shelf.insert_saved(id.clone(), state),
+        None => {
+            absent.insert(digester.name(A::KIND, std::borrow::Borrow::<str>::borrow(id)));
+        }
+    }
+    Ok(())
+}
+
+fn stored<A: Kept>(store: &mut Store, digester: &Digester, id: &A::Id) -> Result<Option<Versioned<A>>, Damaged> {
+    let name = digester.name(A::KIND, std::borrow::Borrow::<str>::borrow(id)).to_bits();
+    let mut bytes = Vec::new();
+    if !store.may_contain(tables::STATES, name) || !store.get(tables::STATES, name, &mut bytes)? {
+        return Ok(None);
+    }
+    let (named, state) = shelf::read::<A>(&bytes)
+        .map_err(|error| bad_value(tables::STATES, format!("a state does not read back: {error}")))?;
+    if named != *id {
+        return Err(bad_value(tables::STATES, "a state stands under another name"));
+    }
+    Ok(Some(state))
+}
+
+/// Applies an event unless the state has it already, and gives the version that it was expected to have.
+fn replay<A: Kept>(
+    shelf: &mut Shelf<A>,
+    store: &mut Store,
+    digester: &Digester,
+    id: &A::Id,
+    event: &A::Event,
+    version: Version,
+    may_be_known: bool,
+) -> Result<Version, Damaged> {
+    let next = match shelf.get(id) {
+        Some(known) => known.events,
+        None => match stored(store, digester, id)? {
+            Some(state) => {
+                let events = state.events;
+                shelf.insert_saved(id.clone(), state);
+                events
+            }
+            None => 0,
+        },
+    };
+    // A saved state may be ahead of the place from which the log is read again.
+    if may_be_known && version.0 < next {
+        return Ok(version);
+    }
+    if version.0 == next {
+        shelf.change(id).evolve(event);
+    }
+    Ok(Version(next))
 }
 
 impl States for Books {
     fn account(&self, id: &AccountId) -> Option<&Versioned<Account>> {
-        self.accounts.get(id)
+        self.look(&self.accounts, id, Missed::Account)
     }
 
     fn product(&self, id: &ProductId) -> Option<&Versioned<Product>> {
-        self.products.get(id)
+        self.look(&self.products, id, Missed::Product)
     }
 
     fn order(&self, id: &OrderId) -> Option<&Versioned<Order>> {
-        self.orders.get(id)
+        self.look(&self.orders, id, Missed::Order)
     }
 
     fn payment(&self, id: &PaymentId) -> Option<&Versioned<Payment>> {
-        self.payments.get(id)
+        self.look(&self.payments, id, Missed::Payment)
     }
 
     fn transfer(&self, id: &TransferId) -> Option<&Transfer> {
-        self.transfers.get(id)
+        let known = self.transfers.get(id);
+        if known.is_none()
+            && self.transfers.may_have(&self.store, id)
+            && !self.absent.contains(&self.digester.name(Kind::TransferSent, id.as_str()))
+        {
+            self.missed.borrow_mut().push(Missed::Transfer(id.clone()));
+        }
+        known
     }
 
     fn external_cash(&self, currency: Currency) -> i64 {
-        self.external_cash.get(&currency).copied().unwrap_or(0)
+        self.totals.external_cash.get(&currency).copied().unwrap_or(0)
     }
 }

@@ -85,8 +85,14 @@ struct PaymentSummary<'a> {
     refunded: Money,
 }
 
-/// Appends the summary of the state that a command has brought about.
-pub(super) fn write(buffer: &mut Vec<u8>, command: &Command, draft: &Draft, books: &Books) {
+/// The summary of the state that a command has brought about.
+pub(super) fn of(command: &Command, draft: &Draft, books: &Books) -> String {
+    let mut summary = Vec::with_capacity(256);
+    write(&mut summary, command, draft, books);
+    String::from_utf8(summary).expect("JSON is text")
+}
+
+fn write(buffer: &mut Vec<u8>, command: &Command, draft: &Draft, books: &Books) {
     match command {
         Command::Account(id, command) => {
             let Some(account) = draft.account(books, id).and_then(|a| a.state.as_ref()) else { return };

@@ -149,6 +149,7 @@ pub(super) fn unavailable(why: &Unavailable) -> Problem {
             Problem::new(LATER, "queue_full", detail).retry_after(1).figure("queued", *queued)
         }
         Unavailable::DiskFull { .. } => Problem::new(LATER, "disk_full", detail).retry_after(30),
+        Unavailable::NotReady { .. } => Problem::new(LATER, "storage_not_ready", detail).retry_after(5),
         Unavailable::Stopping => Problem::new(LATER, "stopping", detail).retry_after(5),
         Unavailable::TooLarge { .. } => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "transaction_too_large", detail),
         Unavailable::Unknown { .. } => {
@@ -185,6 +186,7 @@ mod tests {
         let unavailable = [
             Unavailable::QueueFull { queued: 1 },
             Unavailable::DiskFull { detail: String::new() },
+            Unavailable::NotReady { detail: String::new() },
             Unavailable::TooLarge { detail: String::new() },
             Unavailable::Stopping,
             Unavailable::Unknown { reason: String::new() },

@@ -1,21 +1,26 @@
 //! Power cuts at every change to the disk, in the workload and again in recovery and what comes after it.
 
-use command_api::engine::Submission;
+use command_api::engine::{Limits, Submission};
 use event_store::disk::simulated::{SimulatedDisk, Survival};
 
 use crate::client::{Holes, Sent, Told, hand_in};
-use crate::disk::{runtime, settled, start};
+use crate::disk::{MANY_CHECKPOINTS, runtime, settled, start_with};
 use crate::effort::effort;
 use crate::recovered::Recovered;
 use crate::script::script;
+
+/// After some cuts state is saved all the time, after most when the engine is stopped.
+fn limits(cut: u64) -> Limits {
+    if cut.is_multiple_of(8) { MANY_CHECKPOINTS } else { Limits::default() }
+}
 
 /// What is handed in after a power cut, to see that nothing is acknowledged any more.
 const AFTER_THE_CUT: usize = 3;
 
 /// Hands in one submission after another, so that the same change to the disk has the same number every time. Ends
 /// soon after a power cut.
-async fn live(disk: &SimulatedDisk, submissions: &[Submission]) -> Vec<Told> {
-    let Ok(running) = start(disk) else { return Vec::new() };
+async fn live(disk: &SimulatedDisk, submissions: &[Submission], limits: &Limits) -> Vec<Told> {
+    let Ok(running) = start_with(disk, limits) else { return Vec::new() };
     let (mut told, mut without_power) = (Vec::new(), 0);
     for submission in submissions {
         settled(running.engine.log());
@@ -31,11 +36,11 @@ async fn live(disk: &SimulatedDisk, submissions: &[Submission]) -> Vec<Told> {
 }
 
 /// Runs the script, with a clean stop in the middle, until it is done or the power is cut.
-async fn run(disk: &SimulatedDisk) -> Vec<Sent> {
+async fn run(disk: &SimulatedDisk, limits: &Limits) -> Vec<Sent> {
     let mut sent = Vec::new();
     for submissions in script() {
         if !disk.is_powered_off() {
-            let told = live(disk, &submissions).await;
+            let told = live(disk, &submissions, limits).await;
             sent.extend(submissions.into_iter().zip(told).map(|(submission, told)| Sent {
                 submission,
                 told,
@@ -50,7 +55,7 @@ async fn run(disk: &SimulatedDisk) -> Vec<Sent> {
 async fn run_until(cut: u64) -> (SimulatedDisk, Vec<Sent>) {
     let disk = SimulatedDisk::new();
     disk.cut_power_at(cut);
-    let sent = run(&disk).await;
+    let sent = run(&disk, &Limits::default()).await;
     assert!(disk.is_powered_off(), "cut at {cut}");
     nothing_after_failure(&sent, &format!("cut at {cut}"));
     (disk, sent)
@@ -67,9 +72,9 @@ fn nothing_after_failure(sent: &[Sent], told: &str) {
 /// How many changes to the disk an undisturbed run makes; every answer of it is checked.
 async fn changes_of_a_run() -> u64 {
     let disk = SimulatedDisk::new();
-    let sent = run(&disk).await;
+    let sent = run(&disk, &Limits::default()).await;
     let changes = disk.operations();
-    let recovered = Recovered::check(&disk, &sent, "an undisturbed run").await;
+    let recovered = Recovered::check(&disk, &sent, "an undisturbed run", &Limits::default()).await;
     assert_eq!(sent.len(), script().iter().map(Vec::len).sum::<usize>());
     assert!(sent.iter().all(|sent| sent.told_each().is_some()));
     let verified = recovered.stop(&disk).await;
@@ -87,7 +92,7 @@ fn a_power_cut_at_any_change_loses_nothing_acknowledged_and_halves_nothing() {
                 let disk = disk.fork();
                 disk.restart(survival);
                 let told = format!("cut at {cut}, {survival:?}");
-                let mut recovered = Recovered::check(&disk, &sent, &told).await;
+                let mut recovered = Recovered::check(&disk, &sent, &told, &limits(cut)).await;
                 recovered.ask_again(&sent).await;
                 recovered.stop(&disk).await;
             }
@@ -111,7 +116,7 @@ fn a_second_power_cut_in_recovery_or_soon_after_loses_nothing_either() {
                 let disk = disk.fork();
                 disk.cut_power_at(second_cut);
                 let mut sent = sent.clone();
-                let answers = live(&disk, &again).await;
+                let answers = live(&disk, &again, &Limits::default()).await;
                 for (sent, told) in sent[known..].iter_mut().zip(answers) {
                     sent.told = told;
                 }
@@ -123,10 +128,35 @@ fn a_second_power_cut_in_recovery_or_soon_after_loses_nothing_either() {
                     let told = format!("{told}, {survival:?}");
                     let disk = disk.fork();
                     disk.restart(survival);
-                    let mut recovered = Recovered::check(&disk, &sent, &told).await;
+                    let mut recovered = Recovered::check(&disk, &sent, &told, &limits(cut)).await;
                     recovered.ask_again(&sent).await;
                     recovered.stop(&disk).await;
                 }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_power_cut_while_state_is_saved_loses_nothing_acknowledged() {
+    // What a second thread writes comes in no fixed order, so the same number is another change every time.
+    let stride = 9_u64.div_ceil(effort());
+    runtime().block_on(async {
+        for cut in (0..).step_by(stride as usize) {
+            let disk = SimulatedDisk::new();
+            disk.cut_power_at(cut);
+            let sent = run(&disk, &MANY_CHECKPOINTS).await;
+            if !disk.is_powered_off() {
+                assert!(cut > 300, "saving state must change the disk more often: {cut}");
+                break;
+            }
+            for survival in [Survival::Nothing, Survival::Everything, Survival::Some(cut)] {
+                let disk = disk.fork();
+                disk.restart(survival);
+                let told = format!("cut at {cut}, {survival:?}");
+                let mut recovered = Recovered::check(&disk, &sent, &told, &MANY_CHECKPOINTS).await;
+                recovered.ask_again(&sent).await;
+                recovered.stop(&disk).await;
             }
         }
     });

@@ -4,9 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use command_api::engine::{self, Running};
+use command_api::engine::{self, Limits, Running};
 use event_store::disk::Disk;
-use event_store::log::recovery::OpenError;
 use event_store::log::{Log, Options};
 use tokio::runtime::Runtime;
 
@@ -14,6 +13,9 @@ use tokio::runtime::Runtime;
 pub(crate) const FOLDER: &str = "/data/log";
 /// The length of a segment: the shortest there is, so that a short workload fills several.
 pub(crate) const SEGMENT_BYTES: u64 = 16 << 10;
+/// State is saved all the time, and hardly any of it stays in memory.
+pub(crate) const MANY_CHECKPOINTS: Limits =
+    Limits { names: 6, events_between_snapshots: 9, changed_states: 5, states_in_memory: 1 };
 /// How long a test waits for something that must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -23,17 +25,21 @@ pub(crate) fn small_segments(disk: &(impl Disk + Clone)) -> Options {
     Options { segment_bytes: SEGMENT_BYTES, disk_full_retry: Duration::from_millis(1), disk, ..Options::default() }
 }
 
+/// Opens the log on `disk` and starts an engine over it that saves its state when it is stopped.
+pub(crate) fn start(disk: &(impl Disk + Clone)) -> Result<Running, String> {
+    start_with(disk, &Limits::default())
+}
+
 /// Opens the log on `disk` and starts an engine over it.
-pub(crate) fn start(disk: &(impl Disk + Clone)) -> Result<Running, OpenError> {
-    let opened = Log::open(Path::new(FOLDER), small_segments(disk))?;
+pub(crate) fn start_with(disk: &(impl Disk + Clone), checkpoints: &Limits) -> Result<Running, String> {
+    let opened = Log::open(Path::new(FOLDER), small_segments(disk)).map_err(|error| error.to_string())?;
     // A short queue: the room of a long one takes longer to make than everything else here.
-    let options = engine::Options { commands_in_flight_max: 1_024, ..engine::Options::default() };
-    // Once the log is open its index files are made in the background: a power cut may come there, and end the start.
-    engine::start(opened.log, opened.appender, &options).map_err(|error| OpenError::Io {
-        doing: "starting an engine over",
-        path: FOLDER.into(),
-        source: std::io::Error::other(error),
-    })
+    let options = engine::Options {
+        commands_in_flight_max: 1_024,
+        checkpoints: checkpoints.clone(),
+        ..engine::Options::default()
+    };
+    engine::start(opened.log, opened.appender, &options).map_err(|error| error.to_string())
 }
 
 /// Waits until the next segment stands ready or cannot be made, so that what changes the disk next is known.

@@ -14,7 +14,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::client::{Holes, Sent, Told, hand_in};
-use crate::disk::{PATIENCE, SEGMENT_BYTES, runtime, start};
+use crate::disk::{MANY_CHECKPOINTS, PATIENCE, SEGMENT_BYTES, runtime, start_with};
 use crate::effort::seeds;
 use crate::hooked::{Doing, HookedDisk};
 use crate::random::workload;
@@ -133,7 +133,7 @@ impl Life {
 
     /// Lives until the bursts are through or the log has failed, and what was told is noted.
     async fn live(&self, disk: &SimulatedDisk, bursts: &mut Bursts, sent: &mut Vec<Sent>, told: &str) {
-        let Ok(running) = start(&self.disk(disk)) else { return };
+        let Ok(running) = start_with(&self.disk(disk), &MANY_CHECKPOINTS) else { return };
         // What the engine has now stays; before, it was only what the system showed.
         tell(disk, sent, told).await;
         let mut after_failure = 0;
@@ -164,7 +164,7 @@ async fn tell(disk: &SimulatedDisk, sent: &mut [Sent], told: &str) {
     let copy = disk.fork();
     copy.mend();
     copy.restart(Survival::Everything);
-    let recovered = Recovered::check(&copy, sent, told).await;
+    let recovered = Recovered::check(&copy, sent, told, &MANY_CHECKPOINTS).await;
     recovered.tell(sent);
     recovered.stop(&copy).await;
 }
@@ -232,18 +232,18 @@ async fn run(plan: Plan, tally: &mut Tally, told: &str) {
         }
         // Tried on a copy, so that the next life finds what this one left and not what the check made of it.
         let copy = disk.fork();
-        let mut recovered = Recovered::check(&copy, &sent, &told).await;
+        let mut recovered = Recovered::check(&copy, &sent, &told, &MANY_CHECKPOINTS).await;
         let shown = recovered.oracle.written.clone();
         let later = copy.fork();
         later.restart(Survival::Nothing);
-        let kept = start(&later).unwrap_or_else(|error| panic!("{told}: {error}"));
+        let kept = start_with(&later, &MANY_CHECKPOINTS).unwrap_or_else(|error| panic!("{told}: {error}"));
         let kept_written = read_back(kept.engine.log(), &told).written;
         assert_written(&kept_written, &shown, &format!("{told}: what a reader saw must stay"));
         kept.stop().unwrap();
         recovered.ask_again(&sent).await;
         recovered.stop(&copy).await;
     }
-    let mut recovered = Recovered::check(&disk, &sent, told).await;
+    let mut recovered = Recovered::check(&disk, &sent, told, &MANY_CHECKPOINTS).await;
     recovered.ask_again(&sent).await;
     recovered.stop(&disk).await;
 }

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use command_api::engine::{Mode, Outcome, Request, Running, Submission};
+use command_api::engine::{Limits, Mode, Outcome, Request, Running, Submission};
 use event_store::disk::simulated::SimulatedDisk;
 use event_store::log::verify::{Verified, verify_on};
 
 use crate::ask::request;
 use crate::client::{Holes, Sent, Told, hand_in};
-use crate::disk::{FOLDER, start};
+use crate::disk::{FOLDER, start_with};
 use crate::oracle::{Oracle, Written, again, bare};
 use crate::random::probes;
 use crate::readback::{assert_written, read_back};
@@ -26,8 +26,8 @@ pub(crate) struct Recovered {
 impl Recovered {
     /// Starts an engine on `disk` and checks that it has everything that was acknowledged, what is unknown whole or
     /// not at all, nothing else, and all in the order in which it was handed in. `told` says which try this is.
-    pub(crate) async fn check(disk: &SimulatedDisk, sent: &[Sent], told: &str) -> Self {
-        let running = start(disk).unwrap_or_else(|error| panic!("{told}: {error}"));
+    pub(crate) async fn check(disk: &SimulatedDisk, sent: &[Sent], told: &str, limits: &Limits) -> Self {
+        let running = start_with(disk, limits).unwrap_or_else(|error| panic!("{told}: {error}"));
         let found = read_back(running.engine.log(), told);
         let (oracle, taken) = replay(sent, &found.written);
         assert_written(&found.written, &oracle.written, told);

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use crate::ask::request;
 use crate::client::{Told, hand_in};
-use crate::disk::{runtime, start};
+use crate::disk::{MANY_CHECKPOINTS, runtime, start, start_with};
 use crate::effort::effort;
 use crate::oracle::{Oracle, bare};
 use crate::random::{probes, workload};
@@ -44,7 +44,7 @@ fn restarted(running: Running, disk: &SimulatedDisk, how: Restart) -> Running {
             let _ = running.stop();
         }
     }
-    start(disk).unwrap()
+    start_with(disk, &MANY_CHECKPOINTS).unwrap()
 }
 
 fn probing() -> Submission {
@@ -63,7 +63,7 @@ proptest! {
         runtime().block_on(async {
             let (live_disk, disk) = (SimulatedDisk::new(), SimulatedDisk::new());
             let live = start(&live_disk).unwrap();
-            let mut running = start(&disk).unwrap();
+            let mut running = start_with(&disk, &MANY_CHECKPOINTS).unwrap();
             let mut oracle = Oracle::default();
             for (submission, restart) in workload.iter().zip(restarts) {
                 let submission = [submission.clone(), probing()];

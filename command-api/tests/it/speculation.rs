@@ -34,7 +34,8 @@ fn start_counting<const TEST: usize>(disk: &HookedDisk) -> Running {
         TAKEN_UP[TEST].fetch_add(1, Ordering::SeqCst);
         1_700_000_000_000_000
     };
-    engine::start(opened.log, opened.appender, &Options { commands_in_flight_max: 1_024, clock }).unwrap()
+    engine::start(opened.log, opened.appender, &Options { commands_in_flight_max: 1_024, clock, ..Options::default() })
+        .unwrap()
 }
 
 fn wait_until_taken_up<const TEST: usize>(submissions: u64) {

@@ -71,6 +71,8 @@ pub struct Appender<A> {
     pub(super) status: Arc<Status>,
     /// Empty groups come back here when the writer can take the next one.
     pub(super) spares: Receiver<Group<A>>,
+    /// An empty group that came back while everything was waited for.
+    pub(super) spare: Option<Group<A>>,
     /// `None` once closed.
     pub(super) groups: Option<Sender<Group<A>>>,
     pub(super) writer: Option<JoinHandle<()>>,
@@ -131,7 +133,7 @@ impl<A> Appender<A> {
         if !self.pending() {
             return true;
         }
-        match self.spares.try_recv() {
+        match self.spare.take().map_or_else(|| self.spares.try_recv(), Ok) {
             Ok(spare) => {
                 self.hand_over(spare);
                 true
@@ -149,9 +151,22 @@ impl<A> Appender<A> {
         if !self.pending() {
             return;
         }
-        match self.spares.recv() {
+        match self.spare.take().map_or_else(|| self.spares.recv(), Ok) {
             Ok(spare) => self.hand_over(spare),
             Err(_) => self.writer_is_gone(),
+        }
+    }
+
+    /// Waits until everything committed so far is durable, or the log has failed. For the rare reader that must see in
+    /// the log what was only just decided.
+    pub fn settle(&mut self) {
+        self.flush();
+        if self.spare.is_none() {
+            // There are two groups: this one gathers, and the writer gives the other back when it has written it.
+            match self.spares.recv() {
+                Ok(spare) => self.spare = Some(spare),
+                Err(_) => self.writer_is_gone(),
+            }
         }
     }
 

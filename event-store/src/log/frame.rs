@@ -271,6 +271,45 @@ pub struct FramePlace {
     pub offset: u64,
 }
 
+/// Where a frame stands, in eight bytes, for those who keep millions of them: the segment above, an eighth of the
+/// offset (frames start at multiples of 8) below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameAddress(u64);
+
+impl FrameAddress {
+    /// The address in the form in which it can be kept.
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// An address that was kept.
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// The number of the segment.
+    #[must_use]
+    pub const fn segment(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    /// The offset within the segment file, in bytes.
+    #[must_use]
+    pub const fn offset(self) -> u64 {
+        (self.0 & 0xffff_ffff) << 3
+    }
+}
+
+impl FramePlace {
+    /// The place without its positions.
+    #[must_use]
+    pub const fn address(&self) -> FrameAddress {
+        FrameAddress((self.segment as u64) << 32 | self.offset >> 3)
+    }
+}
+
 /// The chain one frame further: a running checksum over the headers of a segment's frames. As a header has its
 /// body's checksum in it and an opening has the chain of the segment before, it covers the log up to here. A header's
 /// own checksum is left out: a CRC over bytes and their CRC is the same for all bytes.

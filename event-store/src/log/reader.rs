@@ -295,6 +295,12 @@ impl FrameBytes {
     pub fn frame(&self) -> Frame<'_> {
         Frame::checked(self.header, &self.bytes, self.segment, self.offset)
     }
+
+    /// A checksum of the whole transaction with its place, positions and segment: the one in its header.
+    #[must_use]
+    pub fn checksum(&self) -> u32 {
+        crc32c::crc32c(&self.bytes[..FRAME_HEADER_BYTES - 4])
+    }
 }
 
 /// A walk over transactions, in order.

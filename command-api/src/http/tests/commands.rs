@@ -204,6 +204,7 @@ async fn an_engine_that_cannot_answer_is_told_apart() {
     let cases = [
         (Unavailable::QueueFull { queued: 7 }, 503, "queue_full", true, Some("1"), json!({"queued": 7})),
         (Unavailable::DiskFull { detail: "0 bytes left".into() }, 503, "disk_full", true, Some("30"), Value::Null),
+        (Unavailable::NotReady { detail: "EIO".into() }, 503, "storage_not_ready", true, Some("5"), Value::Null),
         (Unavailable::Stopping, 503, "stopping", true, Some("5"), Value::Null),
         (Unavailable::TooLarge { detail: "big".into() }, 413, "transaction_too_large", false, None, Value::Null),
         (Unavailable::Unknown { reason: "EIO".into() }, 500, "outcome_unknown", true, Some("5"), Value::Null),

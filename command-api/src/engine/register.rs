@@ -1,0 +1,202 @@
+//! The register of transfers: which names were used, kept for ever as claims; what a transfer was, kept for the newest
+//! and read out of the log for all others, for hardly any is ever asked for again.
+
+use std::collections::HashMap;
+
+use domain::account::event::AccountEvent;
+use domain::event::Event;
+use domain::ids::{Position, TransferId};
+use domain::transfer::Transfer;
+use event_store::log::Log;
+use event_store::log::frame::{FrameAddress, FramePlace};
+use event_store::lsm::{Damaged, Store};
+
+use super::claims::{Claim, Claims, Leaving};
+use super::digest::{Digest, Digester, Kind};
+use super::tables;
+
+/// Twice so many transfers at most are kept whole.
+const RECENT: usize = 4_096;
+
+/// Where a transfer was sent or reversed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Moved {
+    frame: FrameAddress,
+    last_position: Position,
+}
+
+impl Claim for Moved {
+    fn put(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.frame.to_bits().to_le_bytes());
+        bytes.extend_from_slice(&self.last_position.0.to_le_bytes());
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (frame, rest) = bytes.split_first_chunk()?;
+        let frame = FrameAddress::from_bits(u64::from_le_bytes(*frame));
+        Some(Self { frame, last_position: Position(u64::from_le_bytes(rest.try_into().ok()?)) })
+    }
+}
+
+impl From<FramePlace> for Moved {
+    fn from(place: FramePlace) -> Self {
+        Self { frame: place.address(), last_position: place.last_position }
+    }
+}
+
+type Known = HashMap<TransferId, Transfer, foldhash::fast::RandomState>;
+
+/// All transfers.
+#[derive(Debug)]
+pub(super) struct Register {
+    claims: Claims<Moved>,
+    digester: Digester,
+    /// The newest, in two generations: when the younger is full, the older is forgotten.
+    young: Known,
+    old: Known,
+    /// What was read out of the log for the command at hand.
+    fetched: Known,
+}
+
+impl Register {
+    pub(super) fn new(digester: Digester, room: usize) -> Self {
+        let young = Known::with_capacity_and_hasher(RECENT, foldhash::fast::RandomState::default());
+        Self {
+            claims: Claims::new(tables::TRANSFERS, room),
+            digester,
+            young,
+            old: Known::default(),
+            fetched: Known::default(),
+        }
+    }
+
+    /// A transfer that is at hand.
+    pub(super) fn get(&self, id: &TransferId) -> Option<&Transfer> {
+        self.young.get(id).or_else(|| self.old.get(id)).or_else(|| self.fetched.get(id))
+    }
+
+    /// Whether a transfer that is not at hand may exist; errs only towards "yes".
+    pub(super) fn may_have(&self, store: &Store, id: &TransferId) -> bool {
+        self.claims.may_have(store, self.sent(id))
+    }
+
+    /// Claims the name of a transfer that was sent at a place, or notes its reversal there.
+    pub(super) fn note(
+        &mut self,
+        store: &mut Store,
+        id: TransferId,
+        transfer: Transfer,
+        place: FramePlace,
+    ) -> Result<(), Damaged> {
+        let sent = self.sent(&id);
+        if transfer.reversed {
+            self.claims.insert(self.digester.name(Kind::TransferReversed, id.as_str()), place.into());
+        }
+        // What is reversed was sent before, or by the same batch.
+        if !transfer.reversed || self.claims.get(store, sent)?.is_none() {
+            self.claims.insert(sent, place.into());
+        }
+        self.keep(id, transfer);
+        Ok(())
+    }
+
+    /// Notes what an event that stands in the log says of a transfer.
+    pub(super) fn evolve(&mut self, id: &TransferId, event: &AccountEvent, place: FramePlace) {
+        match event {
+            AccountEvent::TransferSent(sent) => {
+                let (from, to, amount) = (sent.account_id.clone(), sent.to.clone(), sent.amount);
+                self.claims.insert(self.sent(id), place.into());
+                self.keep(id.clone(), Transfer { from, to, amount, reversed: false });
+            }
+            AccountEvent::TransferReversed(_) => {
+                self.claims.insert(self.digester.name(Kind::TransferReversed, id.as_str()), place.into());
+                for known in [&mut self.young, &mut self.old] {
+                    if let Some(transfer) = known.get_mut(id) {
+                        transfer.reversed = true;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Keeps a transfer whole for a while.
+    fn keep(&mut self, id: TransferId, transfer: Transfer) {
+        if self.young.len() >= RECENT {
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
+        }
+        self.young.insert(id, transfer);
+    }
+
+    /// Reads a transfer out of the log and has it at hand until [`Register::forget_fetched`]. `settle` is called when
+    /// the log must be durable first. Answers whether there is such a transfer.
+    pub(super) fn fetch(
+        &mut self,
+        store: &mut Store,
+        log: &Log,
+        id: &TransferId,
+        settle: impl FnOnce(),
+    ) -> Result<bool, Unreadable> {
+        let Some(moved) = self.claims.get(store, self.sent(id))? else { return Ok(false) };
+        if moved.last_position > log.durable() {
+            settle();
+        }
+        let transfer = self.read(store, log, id, moved)?;
+        self.fetched.insert(id.clone(), transfer);
+        Ok(true)
+    }
+
+    /// What was fetched for one command is not needed for the next.
+    pub(super) fn forget_fetched(&mut self) {
+        if !self.fetched.is_empty() {
+            self.fetched = Known::default();
+        }
+    }
+
+    fn read(&self, store: &mut Store, log: &Log, id: &TransferId, moved: Moved) -> Result<Transfer, Unreadable> {
+        let reversed = self.claims.get(store, self.digester.name(Kind::TransferReversed, id.as_str()))?.is_some();
+        let unreadable = |reason: String| Unreadable::Log { transfer_id: id.clone(), reason };
+        let frame = log.read_frame(moved.frame).map_err(|e| unreadable(e.to_string()))?;
+        for entry in frame.frame().entries() {
+            for record in entry.events().filter(|record| record.event_type == "transfer_sent") {
+                let event = record.decode_event().map_err(|e| unreadable(e.to_string()))?;
+                if let Event::Account(AccountEvent::TransferSent(sent)) = event
+                    && sent.transfer_id == *id
+                {
+                    let (from, to, amount) = (sent.account_id, sent.to, sent.amount);
+                    return Ok(Transfer { from, to, amount, reversed });
+                }
+            }
+        }
+        Err(unreadable("the log has no such transfer where it should be".to_owned()))
+    }
+
+    /// How many names wait for the next checkpoint.
+    pub(super) fn waiting(&self) -> usize {
+        self.claims.waiting()
+    }
+
+    /// Sets the newest names aside for a checkpoint.
+    pub(super) fn leave(&mut self) -> Leaving<Moved> {
+        self.claims.leave()
+    }
+
+    /// The names that were set aside are in the store.
+    pub(super) fn left(&mut self) {
+        self.claims.left();
+    }
+
+    fn sent(&self, id: &TransferId) -> Digest {
+        self.digester.name(Kind::TransferSent, id.as_str())
+    }
+}
+
+/// Why a transfer that must exist could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unreadable {
+    #[error(transparent)]
+    Store(#[from] Damaged),
+    #[error("transfer {transfer_id} could not be read out of the log: {reason}")]
+    Log { transfer_id: TransferId, reason: String },
+}

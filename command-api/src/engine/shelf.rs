@@ -1,0 +1,191 @@
+//! The states of one kind of aggregate that are in memory, out of all there are. A state that has changed stays until a
+//! checkpoint has saved it; one that has not been asked for lately gives way.
+
+#[cfg(test)]
+mod golden;
+
+use std::borrow::Borrow;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use domain::aggregate::{Aggregate, Versioned};
+use event_store::lsm::Records;
+use indexmap::IndexMap;
+use postcard::ser_flavors::Flavor;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::digest::{Digester, Kind};
+
+/// A kind of aggregate as it is kept.
+pub(super) trait Kept: Aggregate<Id: KeptId> + Serialize + DeserializeOwned {
+    /// Tells the digests of its names from those of others.
+    const KIND: Kind;
+}
+
+/// A name that states are kept under.
+pub(super) trait KeptId: Eq + Hash + Clone + Borrow<str> + Serialize + DeserializeOwned {}
+
+impl<I: Eq + Hash + Clone + Borrow<str> + Serialize + DeserializeOwned> KeptId for I {}
+
+#[derive(Debug)]
+struct Resident<A> {
+    state: Versioned<A>,
+    /// Whether the store has an older state, or none.
+    dirty: bool,
+    /// The round in which it was saved last.
+    saved_in: u32,
+    /// Whether it was asked for since the hand came by.
+    touched: Cell<bool>,
+}
+
+/// The states in memory.
+#[derive(Debug)]
+pub(super) struct Shelf<A: Kept> {
+    residents: IndexMap<A::Id, Resident<A>, foldhash::fast::RandomState>,
+    dirty: usize,
+    /// How far the round at hand has come; nothing gives way meanwhile.
+    saving: Option<usize>,
+    /// Where the search for states to give way goes on.
+    hand: usize,
+}
+
+impl<A: Kept> Default for Shelf<A> {
+    fn default() -> Self {
+        Self { residents: IndexMap::default(), dirty: 0, saving: None, hand: 0 }
+    }
+}
+
+impl<A: Kept> Shelf<A> {
+    /// A state, if it is in memory.
+    pub(super) fn get(&self, id: &A::Id) -> Option<&Versioned<A>> {
+        let resident = self.residents.get(id)?;
+        resident.touched.set(true);
+        Some(&resident.state)
+    }
+
+    /// How many of them have to be saved.
+    pub(super) const fn dirty(&self) -> usize {
+        self.dirty
+    }
+
+    /// Takes changed states over, and leaves `changed` empty.
+    pub(super) fn adopt(&mut self, changed: &mut HashMap<A::Id, Versioned<A>, foldhash::fast::RandomState>) {
+        for (id, state) in changed.drain() {
+            let resident = self.residents.entry(id).or_insert_with(Resident::fresh);
+            // The original goes first: only then is the copy alone with what they shared, and can settle.
+            resident.state = state;
+            resident.state.state.iter_mut().for_each(A::settle);
+            self.dirty += usize::from(!std::mem::replace(&mut resident.dirty, true));
+        }
+    }
+
+    /// The state to apply an event to; it counts as changed.
+    pub(super) fn change(&mut self, id: &A::Id) -> &mut Versioned<A> {
+        let resident = match self.residents.get_index_of(id) {
+            Some(index) => &mut self.residents[index],
+            None => self.residents.entry(id.clone()).or_insert_with(Resident::fresh),
+        };
+        self.dirty += usize::from(!std::mem::replace(&mut resident.dirty, true));
+        &mut resident.state
+    }
+
+    /// Takes a state in that was read from the store.
+    pub(super) fn insert_saved(&mut self, id: A::Id, state: Versioned<A>) {
+        let saved = Resident { state, dirty: false, saved_in: 0, touched: Cell::new(true) };
+        self.residents.insert(id, saved);
+    }
+
+    /// Begins to save what has changed.
+    pub(super) const fn begin_saving(&mut self) {
+        self.saving = Some(0);
+    }
+
+    /// Looks at up to `budget` states and saves the changed ones among them. Answers what is left of the budget; nothing
+    /// is when there is more to do.
+    pub(super) fn save(&mut self, digester: &Digester, round: u32, records: &mut Records, budget: usize) -> usize {
+        let Some(from) = self.saving else { return budget };
+        // What came since the round began stands at the end and is saved too, or left for the next round.
+        let end = self.residents.len().min(from + budget);
+        for index in from..end {
+            let (id, resident) = self.residents.get_index_mut(index).expect("nothing gives way while states are saved");
+            if resident.dirty {
+                let name = digester.name(A::KIND, Borrow::<str>::borrow(id));
+                records.push_with(name.to_bits(), |bytes| put(bytes, id, &resident.state));
+                resident.dirty = false;
+                resident.saved_in = round;
+                self.dirty -= 1;
+            }
+        }
+        self.saving = (end < self.residents.len()).then_some(end);
+        if self.saving.is_some() { 0 } else { budget - (end - from) }
+    }
+
+    /// Takes a round back that could not be stored.
+    pub(super) fn take_back(&mut self, round: u32) {
+        for resident in self.residents.values_mut().filter(|resident| resident.saved_in == round) {
+            self.dirty += usize::from(!std::mem::replace(&mut resident.dirty, true));
+        }
+    }
+
+    /// Lets up to `budget` states be looked at, until no more than `kept` are in memory: one goes that has not been
+    /// asked for since it was looked at last and that the store has, out of a round up to `stored`.
+    pub(super) fn give_way(&mut self, kept: usize, stored: u32, budget: usize) {
+        if self.saving.is_some() {
+            return;
+        }
+        for _ in 0..budget {
+            if self.residents.len() <= kept {
+                return;
+            }
+            if self.hand >= self.residents.len() {
+                self.hand = 0;
+            }
+            let resident = &self.residents[self.hand];
+            if resident.dirty || resident.saved_in > stored || resident.touched.replace(false) {
+                self.hand += 1;
+            } else {
+                // The last one takes its place and is looked at next.
+                self.residents.swap_remove_index(self.hand);
+            }
+        }
+    }
+}
+
+impl<A: Aggregate> Resident<A> {
+    fn fresh() -> Self {
+        Self { state: Versioned::default(), dirty: false, saved_in: 0, touched: Cell::new(true) }
+    }
+}
+
+fn put<A: Kept>(bytes: &mut Vec<u8>, id: &A::Id, state: &Versioned<A>) {
+    postcard::serialize_with_flavor(&(id, state), Appending(bytes))
+        .expect("a state of plain values can always be written");
+}
+
+/// Lets postcard write to the end of a buffer.
+struct Appending<'a>(&'a mut Vec<u8>);
+
+impl Flavor for Appending<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+/// Reads a state that was saved.
+pub(super) fn read<A: Kept>(bytes: &[u8]) -> postcard::Result<(A::Id, Versioned<A>)> {
+    postcard::from_bytes(bytes)
+}
