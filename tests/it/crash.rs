@@ -28,6 +28,10 @@ const MOMENT_MAX: Duration = Duration::from_millis(8);
 /// The columns that tell when something was recorded, and under which request.
 const TIMES: &[&str] = &["recorded_at", "updated_at", "request_id"];
 
+/// Limits under which the engine saves its state all the time, so that kills meet it while it does, and under which most
+/// states are on disk only.
+const TINY: &[&str] = &["--snapshot-events", "20", "--states-in-memory-max", "8"];
+
 fn kills() -> usize {
     times("BURSAR_TEST_KILLS", KILLS)
 }
@@ -41,6 +45,8 @@ struct Fated {
     server: Option<Server>,
     start_took: Duration,
     killed_while_starting: usize,
+    /// How many lives had tiny limits.
+    lives_with_tiny_limits: usize,
 }
 
 impl Fated {
@@ -48,7 +54,22 @@ impl Fated {
         let (data, database) = (folder.join("log"), database());
         let began = Instant::now();
         let server = Server::start(&data, &database.url);
-        Self { data, database, random, server: Some(server), start_took: began.elapsed(), killed_while_starting: 0 }
+        Self {
+            data,
+            database,
+            random,
+            server: Some(server),
+            start_took: began.elapsed(),
+            killed_while_starting: 0,
+            lives_with_tiny_limits: 0,
+        }
+    }
+
+    /// The flags of the next life: tiny limits, or the usual ones.
+    fn limits(&mut self) -> &'static [&'static str] {
+        let tiny = self.random.below(2) == 0;
+        self.lives_with_tiny_limits += usize::from(tiny);
+        if tiny { TINY } else { &[] }
     }
 
     fn server(&self) -> &Server {
@@ -64,15 +85,15 @@ impl Fated {
             program
                 .args(["serve", "--listen", "127.0.0.1:0", "--segment-bytes", SEGMENT_BYTES, "--data"])
                 .arg(&self.data);
-            program.args(["--database-url", &self.database.url]).stderr(Stdio::null());
+            program.args(["--database-url", &self.database.url]).args(self.limits()).stderr(Stdio::null());
             let mut starting = program.spawn().unwrap();
             self.random.moment(self.start_took).await;
             starting.kill().unwrap();
             starting.wait().unwrap();
             self.killed_while_starting += 1;
         }
-        let began = Instant::now();
-        let server = self.server.insert(Server::start(&self.data, &self.database.url));
+        let (began, limits) = (Instant::now(), self.limits());
+        let server = self.server.insert(Server::start_with(&self.data, &self.database.url, limits));
         self.start_took = began.elapsed();
         server.client()
     }
@@ -158,10 +179,11 @@ async fn an_import_through_crashes_ends_as_one_without() {
     }
     check(&fated.server().client(), &figures(), last_position).await;
     println!(
-        "import: {} kills, {} more while starting, {} torn writes; {commands} commands acknowledged, {} of them found \
+        "import: {} kills, {} more while starting, {} lives with tiny limits, {} torn writes; {commands} commands acknowledged, {} of them found \
          done, 0 lost, 0 doubled",
         kills(),
         fated.killed_while_starting,
+        fated.lives_with_tiny_limits,
         fated.torn(),
         relay.witness.found_done(),
     );
@@ -195,10 +217,11 @@ async fn nothing_that_was_answered_is_lost_or_doubled_by_crashes() {
     let refused = list.iter().filter(|kept| kept.told.code.is_some()).count();
     assert!(refused > 0, "there were refusals to remember");
     println!(
-        "traffic: {} kills, {} more while starting, {} torn writes; {} commands acknowledged ({refused} refused), \
+        "traffic: {} kills, {} more while starting, {} lives with tiny limits, {} torn writes; {} commands acknowledged ({refused} refused), \
          {} of them found done, 0 lost, 0 doubled",
         kills(),
         fated.killed_while_starting,
+        fated.lives_with_tiny_limits,
         fated.torn(),
         list.len(),
         witness.found_done(),

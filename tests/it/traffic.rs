@@ -53,6 +53,7 @@ impl Traffic {
                 name: format!("w{number}"),
                 commands: 0,
                 holds: Vec::new(),
+                payments: Vec::new(),
                 random: random.split(),
                 witness: Arc::clone(&traffic.witness),
                 server: traffic.server.subscribe(),
@@ -115,6 +116,8 @@ struct Writer {
     commands: usize,
     /// Of which account, under which name.
     holds: Vec<(String, String)>,
+    /// Payments that were asked for.
+    payments: Vec<String>,
     random: Random,
     witness: Arc<Witness>,
     server: watch::Receiver<Client>,
@@ -180,6 +183,21 @@ impl Writer {
                 let (of, hold) = self.holds.swap_remove(self.random.index(self.holds.len()));
                 json!({"type": "release_hold", "key": key, "account_id": of, "hold_id": hold})
             }
+            5 => {
+                let payment = format!("payment-{key}");
+                self.payments.push(payment.clone());
+                json!({
+                    "type": "request_payment", "key": key, "payment_id": payment, "payer": {"account_id": of},
+                    "payee_account_id": account(self.random.index(ACCOUNTS)), "amount": amount, "capture": "manual"
+                })
+            }
+            6 if !self.payments.is_empty() => {
+                let payment = self.payments.swap_remove(self.random.index(self.payments.len()));
+                match self.random.below(3) {
+                    0 => json!({"type": "void_payment", "key": key, "payment_id": payment}),
+                    _ => json!({"type": "capture_payment", "key": key, "payment_id": payment}),
+                }
+            }
             _ => {
                 let from = self.random.index(ACCOUNTS);
                 let pence = 1 + self.random.below(2_500);
@@ -218,6 +236,16 @@ impl Writer {
 /// What every account must hold: what came in less what went out, of everything that was accepted.
 pub(crate) fn balances(list: &[Kept]) -> BTreeMap<String, i64> {
     let mut balances = BTreeMap::new();
+    let accepted = || list.iter().filter(|kept| kept.told.code.is_none()).map(|kept| &kept.command);
+    let requested = accepted().filter(|command| command["type"] == "request_payment");
+    let requested: BTreeMap<_, _> = requested.map(|command| (command["payment_id"].as_str(), command)).collect();
+    for command in accepted().filter(|command| command["type"] == "capture_payment") {
+        let payment = requested[&command["payment_id"].as_str()];
+        let pence = payment["amount"]["amount"].as_i64().unwrap();
+        for (account, sign) in [(&payment["payer"]["account_id"], -1), (&payment["payee_account_id"], 1)] {
+            *balances.entry(account.as_str().unwrap().to_owned()).or_insert(0) += sign * pence;
+        }
+    }
     for Kept { command, .. } in list.iter().filter(|kept| kept.told.code.is_none()) {
         let mut book = |side: &str, sign: i64| {
             if let Some(account) = command[side].as_str() {

@@ -204,6 +204,9 @@ fn route(command: &Value) -> (String, Map<String, Value>) {
         "withdraw" => format!("/v1/accounts/{}/withdrawals", take("account_id")),
         "send_transfer" => "/v1/transfers".to_owned(),
         "place_hold" => format!("/v1/accounts/{}/holds", take("account_id")),
+        "request_payment" => "/v1/payments".to_owned(),
+        "capture_payment" => format!("/v1/payments/{}/captures", take("payment_id")),
+        "void_payment" => format!("/v1/payments/{}/void", take("payment_id")),
         "release_hold" => format!("/v1/accounts/{}/holds/{}/release", take("account_id"), take("hold_id")),
         other => panic!("no route is known here for {other}"),
     };
