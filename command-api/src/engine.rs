@@ -16,6 +16,7 @@ mod sequencer;
 mod shelf;
 mod states;
 mod summary;
+mod sync;
 mod tables;
 
 use std::io;

@@ -6,6 +6,7 @@ pub mod folder;
 pub mod frame;
 pub mod frame_writer;
 mod group;
+mod handover;
 mod layout;
 mod preparer;
 pub mod reader;
@@ -15,6 +16,7 @@ pub mod scrub;
 pub mod segment;
 pub mod status;
 pub mod survey;
+mod sync;
 pub mod verify;
 pub(crate) mod window;
 pub mod writer;
@@ -26,7 +28,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 use domain::ids::{Position, StreamId, Version};
 use tokio::sync::watch;
 
@@ -34,6 +36,7 @@ use self::appender::Appender;
 use self::folder::Folder;
 use self::frame::FrameAddress;
 use self::group::Group;
+use self::handover::handover;
 use self::layout::{Layout, frame_bytes_max};
 use self::preparer::{Blueprint, Preparer};
 use self::reader::{FrameBytes, Frames, LogReader, ReadError};
@@ -363,20 +366,15 @@ impl IdleAppender {
         let options = self.blueprint.options.clone();
         let preparer = Preparer::start(self.blueprint, self.ready, self.layout.segment.number + 1)?;
         self.status.watch_preparer(preparer.watch());
-        // Two groups exist: one gathers while the other is written. So neither channel ever blocks its sender.
-        let (groups, groups_in): (Sender<Group<A>>, Receiver<Group<A>>) = bounded(2);
-        let (spares, spares_in) = bounded(2);
+        let (outgoing, incoming) = handover(Group::new(self.layout.next_position));
         let writer = Writer {
-            groups: groups_in,
-            spares: spares.clone(),
+            groups: incoming,
             durable: self.durable,
             failure: Arc::clone(&self.status.failure),
             status: Arc::clone(&self.status),
             bell: self.bell,
             chain: self.chain,
         };
-        // The channel was made for two and is empty.
-        let _ = spares.send(Group::new(self.layout.next_position));
         let thread = std::thread::Builder::new().name("log-writer".into()).spawn(move || writer.work(on_committed))?;
         Ok(Appender {
             group: Group::new(self.layout.next_position),
@@ -385,9 +383,7 @@ impl IdleAppender {
             layout: self.layout,
             preparer,
             status: self.status,
-            spares: spares_in,
-            spare: None,
-            groups: Some(groups),
+            groups: outgoing,
             writer: Some(thread),
             held: Some(self.held),
         })

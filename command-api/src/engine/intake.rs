@@ -1,11 +1,8 @@
 //! The way of commands to the sequencer. Single commands are gathered for a moment, because to wake a thread costs about
 //! as much as to decide a command: those that are ready in the same turn of the async runtime wake it once.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use crossbeam_channel::{Sender, TrySendError};
-
 use super::sequencer::Work;
+use super::sync::{Mutex, MutexGuard, PoisonError, Sender, TrySendError};
 use super::{Message, Unavailable};
 
 /// How many submissions are gathered at most; with more than these, waking the sequencer is no cost any more.
@@ -20,8 +17,9 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    /// The intake of a queue that is never full: each message holds a command at least, and who submits sees to it that
-    /// no more commands are in flight than the queue has room for.
+    /// The intake of a queue. It is full only when clients have gone away: each message holds a command at least, and
+    /// who submits sees to it that no more commands are waited for than the queue has room for; but what nobody waits for
+    /// any more stays in the queue.
     pub(super) fn new(queue: Sender<Message>) -> Self {
         Self { queue, gathered: Mutex::default() }
     }
@@ -61,13 +59,13 @@ impl Intake {
         }
         let as_many = Vec::with_capacity(gathered.len());
         let works = std::mem::replace(gathered, as_many);
-        let Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) =
-            self.queue.try_send(Message::Work(works))
-        else {
-            return;
+        let (message, why) = match self.queue.try_send(Message::Work(works)) {
+            Ok(()) => return,
+            Err(TrySendError::Full(message)) => (message, Unavailable::QueueFull { queued: self.queue.len() }),
+            Err(TrySendError::Disconnected(message)) => (message, Unavailable::Stopping),
         };
         if let Message::Work(works) = message {
-            works.into_iter().for_each(|work| work.reply.refuse(Unavailable::Stopping));
+            works.into_iter().for_each(|work| work.reply.refuse(why.clone()));
         }
     }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Select, TryRecvError};
 use domain::ids::Position;
 
 use super::Held;
 use super::frame::{FRAME_HEADER_BYTES, FrameKind};
 use super::frame_writer::FrameWriter;
 use super::group::Group;
+use super::handover::{Gone, Outgoing};
 use super::layout::Layout;
 use super::preparer::Preparer;
 use super::status::Status;
@@ -69,12 +70,7 @@ pub struct Appender<A> {
     pub(super) group_bytes_max: usize,
     pub(super) preparer: Preparer,
     pub(super) status: Arc<Status>,
-    /// Empty groups come back here when the writer can take the next one.
-    pub(super) spares: Receiver<Group<A>>,
-    /// An empty group that came back while everything was waited for.
-    pub(super) spare: Option<Group<A>>,
-    /// `None` once closed.
-    pub(super) groups: Option<Sender<Group<A>>>,
+    pub(super) groups: Outgoing<Group<A>>,
     pub(super) writer: Option<JoinHandle<()>>,
     /// Held until the writer has ended.
     pub(super) held: Option<Held>,
@@ -133,13 +129,13 @@ impl<A> Appender<A> {
         if !self.pending() {
             return true;
         }
-        match self.spare.take().map_or_else(|| self.spares.try_recv(), Ok) {
-            Ok(spare) => {
+        match self.groups.try_take() {
+            Ok(Some(spare)) => {
                 self.hand_over(spare);
                 true
             }
-            Err(TryRecvError::Empty) => false,
-            Err(TryRecvError::Disconnected) => {
+            Ok(None) => false,
+            Err(Gone) => {
                 self.writer_is_gone();
                 true
             }
@@ -151,9 +147,9 @@ impl<A> Appender<A> {
         if !self.pending() {
             return;
         }
-        match self.spare.take().map_or_else(|| self.spares.recv(), Ok) {
+        match self.groups.take() {
             Ok(spare) => self.hand_over(spare),
-            Err(_) => self.writer_is_gone(),
+            Err(Gone) => self.writer_is_gone(),
         }
     }
 
@@ -161,12 +157,8 @@ impl<A> Appender<A> {
     /// the log what was only just decided.
     pub fn settle(&mut self) {
         self.flush();
-        if self.spare.is_none() {
-            // There are two groups: this one gathers, and the writer gives the other back when it has written it.
-            match self.spares.recv() {
-                Ok(spare) => self.spare = Some(spare),
-                Err(_) => self.writer_is_gone(),
-            }
+        if self.groups.settle() == Err(Gone) {
+            self.writer_is_gone();
         }
     }
 
@@ -174,7 +166,7 @@ impl<A> Appender<A> {
     /// [`Select::ready_timeout`] and, when this index is ready, [`Appender::try_flush`]. Only of use while something
     /// is [pending](Appender::pending): an idle writer is always ready.
     pub fn watch_writer<'a>(&'a self, select: &mut Select<'a>) -> usize {
-        select.recv(&self.spares)
+        self.groups.watch(select)
     }
 
     /// Waits for the next command, handing what is pending to the writer as soon as that can take it.
@@ -229,14 +221,14 @@ impl<A> Appender<A> {
     }
 
     fn shut(&mut self) {
-        if self.groups.is_none() {
+        if self.groups.is_closed() {
             return;
         }
         self.flush();
         if self.status.failure.get().is_none() && self.layout.begun && !self.layout.marked {
             self.mark();
         }
-        self.groups = None;
+        self.groups.close();
         if let Some(writer) = self.writer.take()
             && writer.join().is_err()
         {
@@ -261,8 +253,7 @@ impl<A> Appender<A> {
         spare.next_position = self.layout.next_position;
         let group = std::mem::replace(&mut self.group, spare);
         self.status.publish_room(self.layout.room_bytes());
-        let sent = self.groups.as_ref().map(|groups| groups.send(group));
-        if !matches!(sent, Some(Ok(()))) {
+        if self.groups.give(group) == Err(Gone) {
             self.writer_is_gone();
         }
     }

@@ -4,12 +4,13 @@
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Sender;
 use domain::ids::Position;
 use tokio::sync::watch;
 
 use super::frame::{FRAME_HEADER_BYTES, Footer, FrameKind, Opening, chain_on, padded, seal};
 use super::group::Group;
+use super::handover::Incoming;
 use super::status::Status;
 use crate::disk::write_all_at;
 use crate::index::follow::DurableEnd;
@@ -62,8 +63,7 @@ impl Failure {
 /// What the writer thread owns.
 #[derive(Debug)]
 pub(crate) struct Writer<A> {
-    pub(crate) groups: Receiver<Group<A>>,
-    pub(crate) spares: Sender<Group<A>>,
+    pub(crate) groups: Incoming<Group<A>>,
     pub(crate) durable: watch::Sender<Position>,
     pub(crate) failure: Arc<Failure>,
     /// Told up to where everything is durable.
@@ -77,7 +77,7 @@ pub(crate) struct Writer<A> {
 impl<A> Writer<A> {
     /// Works until the appender is gone.
     pub(crate) fn work(mut self, mut on_committed: impl FnMut(Committed<A>)) {
-        while let Ok(mut group) = self.groups.recv() {
+        while let Some(mut group) = self.groups.next() {
             if self.failure.get().is_none()
                 && let Err(reason) = self.write(&mut group)
             {
@@ -98,8 +98,7 @@ impl<A> Writer<A> {
                 }
             }
             group.clear();
-            // The appender may be gone; then nobody needs the buffer.
-            let _ = self.spares.send(group);
+            self.groups.give_back(group);
         }
     }
 
