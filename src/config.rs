@@ -1,6 +1,8 @@
 //! The configuration: read once, here, into typed structs per concern. Where a setting comes from is decided in
 //! `config/resolve.rs` (flag, then environment, then file, then default); what settings there are, in `config/table.rs`.
 
+#[cfg(test)]
+mod fuzzing;
 pub(crate) mod health;
 pub(crate) mod http;
 pub(crate) mod read_side;

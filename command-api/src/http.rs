@@ -10,6 +10,9 @@ mod document;
 mod explain;
 mod field;
 mod fingerprint;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod generated_id;
 mod head;
 mod idempotency_key;

@@ -4,6 +4,9 @@
 pub mod backup;
 pub mod disk;
 pub mod feed;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod index;
 pub mod log;
 pub mod lsm;

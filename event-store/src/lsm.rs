@@ -20,6 +20,8 @@ mod fault;
 mod fences;
 mod filter;
 mod footer;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod indexing;
 mod manifest;
 mod merge;

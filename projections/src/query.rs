@@ -5,6 +5,8 @@ mod accounts;
 mod answer;
 mod asked;
 mod cursor;
+#[cfg(test)]
+mod fuzzing;
 mod holds;
 mod money;
 mod orders;

@@ -11,7 +11,7 @@ use clap::ArgMatches;
 use super::table::{Kind, SETTINGS, Setting};
 
 /// The file that is read where none is named.
-const FILE: &str = "bursar.toml";
+pub(super) const FILE: &str = "bursar.toml";
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

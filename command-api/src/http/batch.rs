@@ -1,6 +1,8 @@
 //! The handler of `/v1/commands`: several commands in one request, each for itself or all or none.
 
 mod atomic;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzzing;
 mod incoming;
 mod independent;
 mod line;

@@ -18,6 +18,9 @@ use super::products::{AdjustStock, ChangePrice, CreateProduct, DiscontinueProduc
 use super::read::{self, Taken, invalid_one, malformed};
 use super::transfers::{ReverseTransfer, SendTransfer};
 
+#[cfg(any(test, feature = "fuzzing"))]
+type ReadBody = fn(&[u8], read::Beside<'_>, &mut Vec<u8>) -> Result<Taken, Problem>;
+
 /// A type of command.
 pub(super) struct CommandType {
     pub(super) name: &'static str,
@@ -25,11 +28,29 @@ pub(super) struct CommandType {
     pub(super) fields: &'static [Field],
     pub(super) versioned: bool,
     read_line: fn(&[u8], &mut Vec<u8>) -> Result<Taken, Problem>,
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) read_body: ReadBody,
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) explain_body: fn(&[u8], read::Beside<'_>) -> Problem,
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) explain_line: fn(&[u8]) -> Problem,
 }
 
 impl CommandType {
     pub(super) const fn of<W: Wire>() -> Self {
-        Self { name: W::TYPE, about: W::ABOUT, fields: W::FIELDS, versioned: W::VERSIONED, read_line: read::line::<W> }
+        Self {
+            name: W::TYPE,
+            about: W::ABOUT,
+            fields: W::FIELDS,
+            versioned: W::VERSIONED,
+            read_line: read::line::<W>,
+            #[cfg(any(test, feature = "fuzzing"))]
+            read_body: read::body::<W>,
+            #[cfg(any(test, feature = "fuzzing"))]
+            explain_body: read::explain_body::<W>,
+            #[cfg(any(test, feature = "fuzzing"))]
+            explain_line: read::explain_line::<W>,
+        }
     }
 }
 

@@ -100,7 +100,7 @@ fn take<W: Wire>(mut wire: W, scratch: &mut Vec<u8>) -> Option<Taken> {
     Some(Taken { key: None, command_type: W::TYPE, command, fingerprint, expected_version, effective_at })
 }
 
-fn explain_body<W: Wire>(bytes: &[u8], beside: Beside<'_>) -> Problem {
+pub(super) fn explain_body<W: Wire>(bytes: &[u8], beside: Beside<'_>) -> Problem {
     let Beside { path, if_match, mut faults } = beside;
     let tree = match json::tree(bytes) {
         Ok(tree) => tree,
@@ -148,7 +148,7 @@ fn explain_body<W: Wire>(bytes: &[u8], beside: Beside<'_>) -> Problem {
     invalid(faults)
 }
 
-fn explain_line<W: Wire>(bytes: &[u8]) -> Problem {
+pub(super) fn explain_line<W: Wire>(bytes: &[u8]) -> Problem {
     let tree = match json::tree(bytes) {
         Ok(tree) => tree,
         Err(wrong) => return malformed(format!("the line {wrong}")),

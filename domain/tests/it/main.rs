@@ -5,6 +5,7 @@
 mod ask;
 
 mod forks;
+mod fuzzing;
 mod golden;
 mod model;
 mod properties;

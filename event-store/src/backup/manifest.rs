@@ -1,6 +1,9 @@
 //! `backup.json`: what a backup has, segment by segment, so that it can be checked without the log that it is of.
 //! Drawn in `docs/log-format.md`. Reads and writes this one file.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
+
 use std::path::Path;
 
 use domain::ids::Position;
@@ -140,6 +143,12 @@ impl Manifest {
         let manifest = Self { log_id, made_at_us: written.made_at_us, segments };
         let in_order = manifest.segments.iter().zip(1..).all(|(segment, number)| segment.number == number);
         let open = manifest.segments.iter().rev().skip(1).any(|segment| !segment.sealed);
+        // What is worked out from these numbers must not run over.
+        let transactions =
+            manifest.segments.iter().try_fold(0_u64, |sum, segment| sum.checked_add(segment.transactions));
+        if transactions.is_none() || manifest.segments.iter().any(|segment| segment.last_position.0 == u64::MAX) {
+            return Err(refuse("its numbers are impossible"));
+        }
         if !in_order || open || manifest.last_position().0 != written.last_position {
             return Err(refuse("its segments do not follow each other"));
         }

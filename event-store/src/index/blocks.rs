@@ -73,7 +73,7 @@ impl Section {
         Ok(())
     }
 
-    fn crc(&self, block: u32, rows: &[u8]) -> u32 {
+    pub(crate) fn crc(&self, block: u32, rows: &[u8]) -> u32 {
         crc32c::crc32c_append(crc32c::crc32c_append(self.seed, &block.to_le_bytes()), rows)
     }
 }

@@ -2,6 +2,9 @@
 //! segment is tied to its neighbours. Derived from the segment, drawn in `docs/log-format.md`. Every byte is under a
 //! checksum; a file that is not whole is made again, never believed.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
+
 use std::path::{Path, PathBuf};
 
 use domain::ids::Position;

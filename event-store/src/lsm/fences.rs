@@ -5,8 +5,8 @@ use super::block::seed;
 
 /// A page: checksum, number of fences, zeros, then the fences.
 pub(super) const PAGE_BYTES: usize = 4096;
-const PAGE_HEADER_BYTES: usize = 32;
-const FENCE_BYTES: usize = 32;
+pub(super) const PAGE_HEADER_BYTES: usize = 32;
+pub(super) const FENCE_BYTES: usize = 32;
 /// Fences in a full page.
 pub(super) const FENCES_PER_PAGE: u64 = ((PAGE_BYTES - PAGE_HEADER_BYTES) / FENCE_BYTES) as u64;
 

@@ -183,8 +183,13 @@ impl Run {
             None => None,
         };
         let Some(place) = place else { return Ok(false) };
-        block.resize(place.length as usize, 0);
         let RunFile { file, path, footer, .. } = self.file.as_ref();
+        // Before room is made for it: a length can be anything.
+        if place.offset.checked_add(place.length.into()).is_none_or(|end| end > footer.blocks_end) {
+            let reason = format!("a fence names {} bytes at byte {}", place.length, place.offset);
+            return Err(DiskFault::damage(path, format!("{reason}, and the blocks end at byte {}", footer.blocks_end)));
+        }
+        block.resize(place.length as usize, 0);
         read_whole(file.as_ref(), path, block, place.offset)?;
         let as_fenced = read_header(block).is_some_and(|(checksum, _)| checksum == place.checksum);
         if !as_fenced || !is_whole(block, footer.stamp, place.offset) {
