@@ -6,6 +6,8 @@
 mod engine;
 #[path = "bench/http.rs"]
 mod http;
+#[path = "bench/large.rs"]
+mod large;
 #[path = "bench/projection.rs"]
 mod projection;
 #[path = "bench/server.rs"]
@@ -26,6 +28,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wants("http") {
         http::measure(&mut table)?;
+    }
+    if wants("large") {
+        large::measure(&mut table)?;
     }
     if wants("projection") {
         projection::measure(&mut table)?;

@@ -5,6 +5,7 @@ mod config;
 mod import;
 mod serve;
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use comfy_table::{Table, presets};
+use tokio::runtime::Runtime;
 
 use crate::config::Configuration;
 use crate::config::resolve::Resolved;
@@ -77,11 +79,21 @@ fn serve(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(USAGE));
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| anyhow!("the runtime could not start: {error}"))?;
-    let served = runtime.block_on(serve::serve(configuration));
+    // One core is left to the sequencer and the writer of the log, which all commands wait for. The read models are
+    // filled on a thread of their own, so that no request waits while a batch of events is folded.
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let runtime = runtime_of("http", cores.saturating_sub(1).max(1))?;
+    let views = runtime_of("views", 1)?;
+    let served = runtime.block_on(serve::serve(configuration, views.handle()));
+    views.shutdown_timeout(RUNTIME_STOP_MAX);
     runtime.shutdown_timeout(RUNTIME_STOP_MAX);
     Ok(served.map(|()| ExitCode::SUCCESS)?)
+}
+
+fn runtime_of(name: &str, threads: usize) -> anyhow::Result<Runtime> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.thread_name(name).worker_threads(threads).enable_all().build();
+    runtime.map_err(|error| anyhow!("the runtime could not start: {error}"))
 }
 
 fn show(flags: &ArgMatches) -> anyhow::Result<ExitCode> {

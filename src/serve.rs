@@ -64,8 +64,8 @@ enum Stop {
     LogFailed(LogFailed),
 }
 
-/// Serves until a signal, or until the log fails.
-pub(crate) async fn serve(configuration: Configuration) -> Result<(), ServeError> {
+/// Serves until a signal, or until the log fails. The read models are filled on the runtime of `views`.
+pub(crate) async fn serve(configuration: Configuration, views: &tokio::runtime::Handle) -> Result<(), ServeError> {
     telemetry::start(&configuration.telemetry);
     let mut signals = StopSignals::take().map_err(ServeError::Signals)?;
     let metrics = prometheus::start()?;
@@ -83,7 +83,10 @@ pub(crate) async fn serve(configuration: Configuration) -> Result<(), ServeError
     let upkeep = prometheus::upkeep(metrics.clone());
     let watch = watch::room(engine.log().clone());
     let feed = LogFeed::new(engine.log().clone());
-    let views = Worker::start(configuration.read_side.database.clone(), feed, WorkerOptions::default());
+    let views = {
+        let _on_their_own_thread = views.enter();
+        Worker::start(configuration.read_side.database.clone(), feed, WorkerOptions::default())
+    };
     let app = routes::all(&configuration, engine.clone(), views.monitor(), metrics);
     if let Ok(address) = listener.local_addr() {
         tracing::info!("answering on http://{address}");

@@ -58,12 +58,14 @@ pub(crate) fn measure(table: &mut Table) -> anyhow::Result<()> {
     table.add(Row {
         what: "read models filled from the log, events".into(),
         figure: events,
+        bar: String::new(),
         beside: format!("{rows} rows of the journal: {:.0} % of COPY", row_rate / copy_rate * 100.0),
         how: format!("{RUNS} × {end} events of {ACCOUNTS} accounts, all read models"),
     });
     table.add(Row {
         what: "the same rows of the journal by one COPY".into(),
         figure: copies,
+        bar: String::new(),
         beside: "same PostgreSQL, same run".into(),
         how: "binary, into a table with the same index".into(),
     });

@@ -7,6 +7,8 @@ use std::process::Command;
 pub(crate) struct Row {
     pub(crate) what: String,
     pub(crate) figure: String,
+    /// What it is to reach, and how far it came; empty where nothing is demanded.
+    pub(crate) bar: String,
     pub(crate) beside: String,
     pub(crate) how: String,
 }
@@ -20,7 +22,8 @@ pub(crate) struct Table {
 impl Table {
     /// Adds a row and prints it at once, so that a long run can be followed.
     pub(crate) fn add(&mut self, row: Row) {
-        eprintln!("  {}: {} ({})", row.what, row.figure, row.beside);
+        let bar = if row.bar.is_empty() { String::new() } else { format!("; bar {}", row.bar) };
+        eprintln!("  {}: {} ({}{bar})", row.what, row.figure, row.beside);
         self.rows.push(row);
     }
 
@@ -46,9 +49,15 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| what | figure | beside | how |\n|---|---|---|---|")?;
-        self.rows.iter().try_for_each(|r| writeln!(f, "| {} | {} | {} | {} |", r.what, r.figure, r.beside, r.how))
+        writeln!(f, "| what | figure | bar | beside | how |\n|---|---|---|---|---|")?;
+        let row = |r: &Row| writeln!(f, "| {} | {} | {} | {} | {} |", r.what, r.figure, r.bar, r.beside, r.how);
+        self.rows.iter().try_for_each(row)
     }
+}
+
+/// A rate that is to be reached, and how much of it was.
+pub(crate) fn at_least(bar: f64, figure: f64) -> String {
+    format!("≥ {} /s: × {:.2}", grouped(bar), figure / bar)
 }
 
 /// The median of some figures, with the lowest and the highest, in thousands per second.

@@ -202,6 +202,7 @@ impl Checkpoints {
                     self.base = complete.base;
                     keys.left();
                     books.transfers.left();
+                    tell(books, complete.note.names_through);
                     Phase::Idle
                 }
                 Some(Err(error)) => self.failed(books, complete, error.to_string()),
@@ -263,6 +264,7 @@ impl Checkpoints {
 
     /// Keeps the names for another try; the states are saved again in the next round.
     fn failed(&self, books: &mut Books, mut complete: Complete, reason: String) -> Phase {
+        metrics::counter!("bursar_checkpoints_failed_total").increment(1);
         tracing::warn!(%reason, "a checkpoint of the engine's state could not be written; it is tried again");
         if let Some(round) = complete.round.take() {
             books.take_back(round);
@@ -273,6 +275,15 @@ impl Checkpoints {
         complete.base = self.base.clone();
         Phase::Failed { complete, reason, again_at: Instant::now() + RETRY }
     }
+}
+
+/// Brings the metrics up to date.
+fn tell(books: &Books, through: Position) {
+    let tables = books.store.stats().tables;
+    metrics::gauge!("bursar_checkpoint_position").set(through.0 as f64);
+    metrics::gauge!("bursar_checkpoint_disk_bytes").set(tables.iter().map(|t| t.disk_bytes).sum::<u64>() as f64);
+    metrics::gauge!("bursar_checkpoint_filter_bytes").set(tables.iter().map(|t| t.filter_bytes).sum::<u64>() as f64);
+    metrics::gauge!("bursar_states_in_memory").set(books.in_memory() as f64);
 }
 
 fn names(books: &Books, keys: &Keys) -> usize {

@@ -20,6 +20,14 @@ impl std::fmt::Debug for Counters {
 impl Counters {
     pub(super) fn new() -> Self {
         metrics::describe_counter!("bursar_commands_total", "Commands by what became of them.");
+        metrics::describe_gauge!(
+            "bursar_checkpoint_position",
+            "Up to where keys and transfers are saved beside the log."
+        );
+        metrics::describe_gauge!("bursar_checkpoint_disk_bytes", "Bytes of the saved state on disk.");
+        metrics::describe_gauge!("bursar_checkpoint_filter_bytes", "Bytes of the saved state's filters in memory.");
+        metrics::describe_gauge!("bursar_states_in_memory", "States of aggregates in memory at the last checkpoint.");
+        metrics::describe_counter!("bursar_checkpoints_failed_total", "Checkpoints that could not be written.");
         Self {
             accepted: metrics::counter!("bursar_commands_total", "outcome" => "accepted"),
             refused: metrics::counter!("bursar_commands_total", "outcome" => "refused"),

@@ -6,7 +6,7 @@ use super::sync::{Mutex, MutexGuard, PoisonError, Sender, TrySendError};
 use super::{Message, Unavailable};
 
 /// How many submissions are gathered at most; with more than these, waking the sequencer is no cost any more.
-const GATHERED_MAX: usize = 64;
+const GATHERED_MAX: usize = 16;
 
 /// Where submissions are put in; they are decided in this order.
 #[derive(Debug)]

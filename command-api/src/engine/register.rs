@@ -100,24 +100,14 @@ impl Register {
         Ok(())
     }
 
-    /// Notes what an event that stands in the log says of a transfer.
+    /// Notes what an event that stands in the log says of a transfer: only its name, for what the log has is read there.
     pub(super) fn evolve(&mut self, id: &TransferId, event: &AccountEvent, place: FramePlace) {
-        match event {
-            AccountEvent::TransferSent(sent) => {
-                let (from, to, amount) = (sent.account_id.clone(), sent.to.clone(), sent.amount);
-                self.claims.insert(self.sent(id), place.into());
-                self.keep(id.clone(), Transfer { from, to, amount, reversed: false });
-            }
-            AccountEvent::TransferReversed(_) => {
-                self.claims.insert(self.digester.name(Kind::TransferReversed, id.as_str()), place.into());
-                for known in [&mut self.young, &mut self.old] {
-                    if let Some(transfer) = known.get_mut(id) {
-                        transfer.reversed = true;
-                    }
-                }
-            }
-            _ => {}
-        }
+        let kind = match event {
+            AccountEvent::TransferSent(_) => Kind::TransferSent,
+            AccountEvent::TransferReversed(_) => Kind::TransferReversed,
+            _ => return,
+        };
+        self.claims.insert(self.digester.name(kind, id.as_str()), place.into());
     }
 
     /// Keeps a transfer whole for a while.

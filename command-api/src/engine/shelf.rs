@@ -65,6 +65,11 @@ impl<A: Kept> Shelf<A> {
         Some(&resident.state)
     }
 
+    /// How many states are in memory.
+    pub(super) fn len(&self) -> usize {
+        self.residents.len()
+    }
+
     /// How many of them have to be saved.
     pub(super) const fn dirty(&self) -> usize {
         self.dirty
@@ -81,20 +86,28 @@ impl<A: Kept> Shelf<A> {
         }
     }
 
-    /// The state to apply an event to; it counts as changed.
-    pub(super) fn change(&mut self, id: &A::Id) -> &mut Versioned<A> {
-        let resident = match self.residents.get_index_of(id) {
-            Some(index) => &mut self.residents[index],
-            None => self.residents.entry(id.clone()).or_insert_with(Resident::fresh),
-        };
-        self.dirty += usize::from(!std::mem::replace(&mut resident.dirty, true));
-        &mut resident.state
+    /// The place of a state, until one gives way.
+    pub(super) fn index_of(&self, id: &A::Id) -> Option<usize> {
+        self.residents.get_index_of(id)
     }
 
-    /// Takes a state in that was read from the store.
-    pub(super) fn insert_saved(&mut self, id: A::Id, state: Versioned<A>) {
+    /// How many events made the state at a place.
+    pub(super) fn events_at(&self, index: usize) -> u64 {
+        self.residents[index].state.events
+    }
+
+    /// Applies an event to the state at a place.
+    pub(super) fn evolve_at(&mut self, index: usize, event: &A::Event) {
+        let resident = &mut self.residents[index];
+        resident.touched.set(true);
+        resident.state.evolve(event);
+        self.dirty += usize::from(!std::mem::replace(&mut resident.dirty, true));
+    }
+
+    /// Takes in a state that was read from the store, or one before its first event. Answers its place.
+    pub(super) fn insert_saved(&mut self, id: A::Id, state: Versioned<A>) -> usize {
         let saved = Resident { state, dirty: false, saved_in: 0, touched: Cell::new(true) };
-        self.residents.insert(id, saved);
+        self.residents.insert_full(id, saved).0
     }
 
     /// Begins to save what has changed.

@@ -241,6 +241,11 @@ impl Books {
         }
     }
 
+    /// How many states are in memory.
+    pub(super) fn in_memory(&self) -> usize {
+        self.accounts.len() + self.products.len() + self.orders.len() + self.payments.len()
+    }
+
     /// How many states have to be saved.
     pub(super) const fn dirty(&self) -> usize {
         self.accounts.dirty() + self.products.dirty() + self.orders.dirty() + self.payments.dirty()
@@ -310,7 +315,9 @@ fn fetch<A: Kept>(
         return Ok(());
     }
     match stored(store, digester, id)? {
-        Some(state) => shelf.insert_saved(id.clone(), state),
+        Some(state) => {
+            shelf.insert_saved(id.clone(), state);
+        }
         None => {
             absent.insert(digester.name(A::KIND, std::borrow::Borrow::<str>::borrow(id)));
         }
@@ -342,23 +349,20 @@ fn replay<A: Kept>(
     version: Version,
     may_be_known: bool,
 ) -> Result<Version, Damaged> {
-    let next = match shelf.get(id) {
-        Some(known) => known.events,
-        None => match stored(store, digester, id)? {
-            Some(state) => {
-                let events = state.events;
-                shelf.insert_saved(id.clone(), state);
-                events
-            }
-            None => 0,
-        },
+    let index = match shelf.index_of(id) {
+        Some(index) => index,
+        None => {
+            let state = stored(store, digester, id)?.unwrap_or_default();
+            shelf.insert_saved(id.clone(), state)
+        }
     };
+    let next = shelf.events_at(index);
     // A saved state may be ahead of the place from which the log is read again.
     if may_be_known && version.0 < next {
         return Ok(version);
     }
     if version.0 == next {
-        shelf.change(id).evolve(event);
+        shelf.evolve_at(index, event);
     }
     Ok(Version(next))
 }

@@ -159,12 +159,14 @@ fn fill(disk: &dyn Disk, path: &Path, header: &SegmentHeader, stop: &AtomicBool)
         }
         let left = usize::try_from(header.segment_bytes - offset).unwrap_or(chunk.len()).min(chunk.len());
         write_all_at(file.as_ref(), &chunk[..left], offset)?;
+        // A little at a time: beside one long sync of the whole segment, every sync of an append would wait.
+        file.sync()?;
         if offset == 0 {
             chunk[..HEADER_FIELDS_BYTES].fill(0);
         }
         offset += left as u64;
     }
-    Ok(file.sync()?)
+    Ok(())
 }
 
 #[cfg(test)]
