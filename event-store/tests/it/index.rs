@@ -33,6 +33,8 @@ fn long_log() -> SimulatedDisk {
             writing.settle(number);
         }
     }
+    // A file that did not come in time would be made at the next start only.
+    indexed(&writing.log);
     writing.appender.close().unwrap();
     disk
 }
