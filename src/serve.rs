@@ -33,7 +33,7 @@ use crate::config::write_side::WriteSide;
 /// How long answers may take to leave once the log has failed.
 const LAST_ANSWERS_MAX: Duration = Duration::from_secs(1);
 /// How long deciding, writing and syncing what waits may take at a stop.
-const CLOSE_MAX: Duration = Duration::from_secs(10);
+const CLOSE_MAX: Duration = Duration::from_secs(30);
 
 /// Why the server did not start, or ended.
 #[derive(Debug, thiserror::Error)]

@@ -77,6 +77,8 @@ async fn a_flipped_byte_is_named_and_the_log_is_not_written() {
     let data = folder.path().join("log");
     let (server, witness) = filled(&data, &database).await;
     assert_eq!(server.terminate().code(), Some(0));
+    // With its index file, a full segment was checked before and is not read again at a start; without, it is.
+    std::fs::remove_dir_all(data.join("index")).unwrap();
     let segments = begun(&data);
     let (mut harmless, flips) = (0, times("BURSAR_TEST_FLIPS", 24));
     for flip in 0..flips {

@@ -149,9 +149,11 @@ async fn everything_once(url: &str, witness: &Witness) {
     let (deposits, withdrawals, transfers) = (of("deposit"), of("withdraw"), of("send_transfer"));
     for (table, expected) in [
         ("accounts", of("open_account")),
-        ("holds", of("place_hold")),
+        // A payment that is asked for sets its amount aside.
+        ("holds", of("place_hold") + of("request_payment")),
+        ("payments", of("request_payment")),
         ("transfers", transfers),
-        ("journal", deposits + withdrawals + 2 * transfers),
+        ("journal", deposits + withdrawals + 2 * (transfers + of("capture_payment"))),
         ("rejections", list.len() - accepted.len()),
     ] {
         let found: Vec<i64> = ask(url, &format!("SELECT count(*) FROM bursar.{table}")).await;
