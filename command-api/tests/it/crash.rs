@@ -23,7 +23,7 @@ async fn live(disk: &SimulatedDisk, submissions: &[Submission], limits: &Limits)
     let Ok(running) = start_with(disk, limits) else { return Vec::new() };
     let (mut told, mut without_power) = (Vec::new(), 0);
     for submission in submissions {
-        settled(running.engine.log());
+        settled(&running.engine);
         without_power += usize::from(disk.is_powered_off());
         if without_power > AFTER_THE_CUT {
             break;

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use command_api::engine::{self, Limits, Running};
+use command_api::engine::{self, Engine, Limits, Running};
 use event_store::disk::Disk;
 use event_store::log::{Log, Options};
+use futures::future::FutureExt;
 use tokio::runtime::Runtime;
 
 /// The folder of the log.
@@ -43,13 +44,14 @@ pub(crate) fn start_with(disk: &(impl Disk + Clone), checkpoints: &Limits) -> Re
 }
 
 /// Waits until the next segment stands ready or cannot be made, so that what changes the disk next is known.
-pub(crate) fn settled(log: &Log) {
+pub(crate) fn settled(engine: &Engine) {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let room = log.room();
+        let room = engine.log().room();
+        // An engine that cannot go on closes its log, which makes no segments any more.
+        let failed = engine.log().failure().is_some() || engine.failed().now_or_never().is_some();
         // The rest of a segment is always less than a segment.
-        if room.bytes >= SEGMENT_BYTES || room.disk_full.is_some() || room.stalled.is_some() || log.failure().is_some()
-        {
+        if room.bytes >= SEGMENT_BYTES || room.disk_full.is_some() || room.stalled.is_some() || failed {
             return;
         }
         assert!(Instant::now() < deadline, "the next segment must be made: {room:?}");

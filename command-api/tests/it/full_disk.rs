@@ -67,7 +67,7 @@ async fn run(room_bytes: u64, restart_while_full: bool) -> usize {
     let probes = probes().into_iter().map(|command| request("probe", command)).collect();
     let probes = Submission { requests: probes, mode: Mode::Independent, dry_run: true };
     for submission in script().iter().flatten() {
-        settled(running.engine.log());
+        settled(&running.engine);
         let first = answers(&running.engine, submission).await;
         check(&mut oracle, submission, &first, told);
         let without_room = first.iter().filter(|outcome| out_of_room(outcome)).count();
@@ -78,7 +78,7 @@ async fn run(room_bytes: u64, restart_while_full: bool) -> usize {
         if restart_while_full {
             running.stop().unwrap();
             running = start(&disk).unwrap();
-            settled(running.engine.log());
+            settled(&running.engine);
         }
         // Nothing but what was taken is there, and all of it can be read.
         check(&mut oracle, &probes, &answers(&running.engine, &probes).await, told);
