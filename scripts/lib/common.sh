@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What every script here needs: messages, and the things of the machine that a build needs.
+# What every script here needs: messages, free ports, and the things of the machine that a build needs.
 # Nothing about Bursar's own processes lives here.
 
 say() { printf '%s\n' "$*"; }
@@ -38,6 +38,19 @@ python_with_yaml() {
     return 1
 }
 
+# Below the range from which the kernel takes ports for outgoing connections.
+free_port() {
+    local port
+    for _ in {1..100}; do
+        port=$((20000 + (RANDOM << 4 | RANDOM & 15) % 12000))
+        if ! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+            say "$port"
+            return
+        fi
+    done
+    fail "no free port found on 127.0.0.1 between 20000 and 32000"
+}
+
 as_root() {
     if [[ $EUID -eq 0 ]]; then
         "$@"
@@ -48,12 +61,20 @@ as_root() {
     fi
 }
 
-# install_missing run|test|bench: Debian packages that are not there yet; touches nothing when all are.
+# install_missing run|test|bench|kafka: Debian packages that are not there yet; touches nothing when all are.
+# Kafka's broker is for tests and development; "run" needs none.
 install_missing() {
     local missing=()
-    has cc && has make || missing+=(build-essential)
     [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
-    postgres_programs >/dev/null || missing+=(postgresql)
+    if [[ $1 != kafka ]]; then
+        # librdkafka is C and C++, and is built with the rest.
+        has cc && has c++ && has make || missing+=(build-essential)
+        postgres_programs >/dev/null || missing+=(postgresql)
+    fi
+    if [[ $1 != run ]]; then
+        has java || missing+=(default-jre-headless)
+        has mvn || missing+=(maven)
+    fi
     if [[ $1 == test ]]; then
         python_with_yaml >/dev/null || missing+=(python3 python3-yaml)
     fi
