@@ -2,6 +2,7 @@
 //! bytes here; no rule of the domain, no HTTP and no SQL live in this crate.
 
 pub mod backup;
+pub mod cloud_event;
 pub mod disk;
 pub mod feed;
 #[cfg(any(test, feature = "fuzzing"))]
