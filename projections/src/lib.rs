@@ -6,8 +6,8 @@ pub mod database;
 pub mod feed;
 mod metrics;
 pub mod model;
+pub mod partition;
 pub mod query;
-
 pub mod reset;
 pub mod worker;
 pub mod write;

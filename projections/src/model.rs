@@ -1,5 +1,6 @@
 //! What a run of events changes in the read models, folded in memory: pure, without IO. The last write of a column
-//! wins, sums are summed, rows that are only ever added are listed; `write.rs` turns it into SQL.
+//! wins, sums are summed, rows that are only ever added are listed; `write.rs` turns it into SQL. Streams may overtake
+//! one another: what an event changes never depends on whether an event of another stream came before it.
 
 pub(crate) mod accounts;
 pub(crate) mod holds;
@@ -36,13 +37,14 @@ use self::sales::SalesChanges;
 use self::shipments::{ShipmentChange, ShipmentLineRow};
 use self::stamp::{Stamp, minute_of};
 use self::transfers::TransferChange;
+use crate::feed::{Content, Record};
+use crate::partition::{Gap, PartitionId, Place, Places, Step, step};
 
-/// What the events after one position, through another, change in the read models.
+/// What a run of records changes in the read models, and how it moves the places in the partitions they came from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {
-    after: Position,
-    through: Position,
-    recorded_at: Option<DateTime<Utc>>,
+    places: BTreeMap<PartitionId, Moved>,
+    events: u64,
     pub(crate) minutes: BTreeMap<DateTime<Utc>, Position>,
     pub(crate) accounts: BTreeMap<AccountId, AccountChange>,
     pub(crate) holds: BTreeMap<(AccountId, HoldId), HoldChange>,
@@ -62,72 +64,106 @@ pub struct Changes {
     pub(crate) sales: SalesChanges,
 }
 
-/// An event came that does not follow the last one: what lies between was left out by the feed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "position {found} came after position {last}; what lies between is missing from the feed. Nothing of it was \
-     applied. Compare the log with the feed; a rebuild from position 0 fills the read models anew"
-)]
-pub struct Gap {
-    /// The last position that was applied or taken up.
-    pub last: Position,
-    /// The position that came instead of the one after it.
-    pub found: Position,
+/// How a run of records moves the place in a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moved {
+    pub(crate) from: Place,
+    pub(crate) to: Place,
+    /// When the last event was recorded; none where there was no event.
+    pub(crate) recorded_at: Option<DateTime<Utc>>,
 }
 
 impl Changes {
-    /// No changes yet, to be made by the events after `position`.
+    /// No changes yet, to be made by the records after these places.
     #[must_use]
-    pub fn after(position: Position) -> Self {
-        Self { after: position, through: position, ..Self::default() }
+    pub fn after(places: &Places) -> Self {
+        let stay = |(partition, place)| (partition, Moved { from: place, to: place, recorded_at: None });
+        Self { places: places.iter().map(stay).collect(), ..Self::default() }
     }
 
-    /// Takes up the next event; one that was seen before is skipped.
+    /// What becomes of a record, were it the next one.
     ///
     /// # Errors
-    /// [`Gap`] when events between the last one and this one are missing. The changes stay as they were.
-    pub fn take(&mut self, recorded: &RecordedEvent) -> Result<(), Gap> {
-        if recorded.position <= self.through {
-            return Ok(());
+    /// [`Gap`] when records between the last one of its partition and this one are missing.
+    pub fn step(&self, record: &Record) -> Result<Step, Gap> {
+        let last = self.places.get(&record.partition).map_or(Position::START, |moved| moved.to.last);
+        step(record.partition, last, record.previous, record.position)
+    }
+
+    /// Moves the place of a record's partition behind it, and says whether what it holds is to be applied: not when it
+    /// was seen before.
+    ///
+    /// # Errors
+    /// [`Gap`] as of [`Changes::step`]. The changes stay as they were.
+    pub fn pass(&mut self, record: &Record) -> Result<Step, Gap> {
+        let step = self.step(record)?;
+        let new = Moved { from: Place::default(), to: Place::default(), recorded_at: None };
+        let moved = self.places.entry(record.partition).or_insert(new);
+        moved.to.offset = record.offset.or(moved.to.offset);
+        if step == Step::Apply {
+            moved.to.last = record.position;
+            if let Content::Event(event) = &record.content {
+                moved.recorded_at = Some(event.metadata.recorded_at);
+            }
         }
-        if recorded.position != self.through.next() {
-            return Err(Gap { last: self.through, found: recorded.position });
+        Ok(step)
+    }
+
+    /// Takes up the next record and applies the event that it holds.
+    ///
+    /// # Errors
+    /// [`Gap`] as of [`Changes::pass`].
+    pub fn take(&mut self, record: &Record) -> Result<(), Gap> {
+        if self.pass(record)? == Step::Apply
+            && let Content::Event(event) = &record.content
+        {
+            self.add(event);
         }
-        apply(self, recorded);
-        self.through = recorded.position;
-        self.recorded_at = Some(recorded.metadata.recorded_at);
         Ok(())
     }
 
-    /// The position before the first event.
-    #[must_use]
-    pub const fn from(&self) -> Position {
-        self.after
+    /// Applies an event, wherever it stands.
+    fn add(&mut self, event: &RecordedEvent) {
+        apply(self, event);
+        self.events += 1;
     }
 
-    /// The position of the last event.
+    /// Where the records begin, in every partition that is followed.
     #[must_use]
-    pub const fn through(&self) -> Position {
-        self.through
+    pub fn from(&self) -> Places {
+        self.places.iter().map(|(partition, moved)| (*partition, moved.from)).collect()
     }
 
-    /// How many events were taken up.
+    /// Where the records end, in every partition that is followed.
+    #[must_use]
+    pub fn through(&self) -> Places {
+        self.places.iter().map(|(partition, moved)| (*partition, moved.to)).collect()
+    }
+
+    /// The places that were moved, in the order of partitions.
+    pub(crate) fn moved(&self) -> Vec<(PartitionId, Moved)> {
+        let moved = self.places.iter().filter(|(_, moved)| moved.from != moved.to);
+        moved.map(|(partition, moved)| (*partition, *moved)).collect()
+    }
+
+    /// Whether there is nothing to write: no event, and no place that moved.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.places.values().all(|moved| moved.from == moved.to)
+    }
+
+    /// How many events were applied.
     #[must_use]
     pub const fn events(&self) -> u64 {
-        self.through.0 - self.after.0
-    }
-
-    /// When the last event was recorded.
-    #[must_use]
-    pub const fn recorded_at(&self) -> Option<DateTime<Utc>> {
-        self.recorded_at
+        self.events
     }
 }
 
 /// Adds what an event changes. Total: any event has its changes, whatever came before.
 pub fn apply(changes: &mut Changes, recorded: &RecordedEvent) {
     let stamp = Stamp::of(recorded);
-    changes.minutes.entry(minute_of(stamp.recorded_at)).or_insert(stamp.position);
+    let first = changes.minutes.entry(minute_of(stamp.recorded_at)).or_insert(stamp.position);
+    *first = stamp.position.min(*first);
     match &recorded.event {
         Event::Account(event) => {
             accounts::apply(changes, event, stamp);

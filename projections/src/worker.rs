@@ -86,14 +86,17 @@ async fn work<F: Feed>(
     reporter: Reporter,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let log_id = feed.log_id();
     let mut follower = Follower { feed, options, reporter, stopping: stopping.clone() };
     let mut backoff = Backoff::new(options.retry_wait_max);
     metrics::stopped(false);
     loop {
-        let attempt = attempt(&database, &log_id, &mut follower, &mut backoff);
-        let failure = match attempt.await {
+        let failure = match attempt(&database, &mut follower, &mut backoff).await {
             Ok(Ending::Closed) => return,
+            Ok(Ending::Reassigned) => continue,
+            Ok(Ending::Stopped(StopReason::TakenOver(taken_over))) if follower.feed.taken_over().await => {
+                tracing::info!(%taken_over, "the projection goes on with what is left to it");
+                continue;
+            }
             Ok(Ending::Stopped(reason)) => {
                 tracing::error!(%reason, "the projection has stopped; the read models stay where they are");
                 metrics::stopped(true);
@@ -113,28 +116,38 @@ async fn work<F: Feed>(
     }
 }
 
-/// Connects, finds the place, and follows the feed from there until something fails.
+/// Connects, claims what is to be followed, and follows it from there until something fails.
 async fn attempt<F: Feed>(
     database: &Database,
-    log_id: &str,
     follower: &mut Follower<F>,
     backoff: &mut Backoff,
 ) -> Result<Ending, String> {
+    let assignment = match follower.assignment().await? {
+        Ok(assignment) => assignment,
+        Err(ending) => return Ok(ending),
+    };
     let connected = database.connect_for_writing().await;
     let mut connection = connected.map_err(|error| format!("connecting to PostgreSQL: {error}"))?;
     database.prepare(&mut connection).await.map_err(|error| error.to_string())?;
-    let checkpoint = checkpoint::read_or_create(&mut connection, checkpoint::READ_MODELS, log_id).await;
-    let checkpoint = checkpoint.map_err(|error| format!("reading the checkpoint: {error}"))?;
-    if checkpoint.log_id != log_id {
-        let (filled_from, log_id) = (checkpoint.log_id, log_id.to_owned());
-        return Ok(Ending::Stopped(StopReason::OtherLog { filled_from, log_id }));
-    }
-    follower.reporter.position(checkpoint.position);
+    let claimed = checkpoint::claim(&mut connection, checkpoint::READ_MODELS, &assignment, &owner()).await;
+    let claim = match claimed.map_err(StopReason::try_from) {
+        Ok(claim) => claim,
+        Err(Ok(reason)) => return Ok(Ending::Stopped(reason)),
+        Err(Err(error)) => return Err(error.to_string()),
+    };
+    follower.reporter.claimed(claim.places().position(), claim.is_whole());
     follower.reporter.state(State::Running);
-    let ending = follower.follow(&mut connection, checkpoint.position, backoff).await;
+    let ending = follower.follow(&mut connection, &claim, backoff).await;
     if ending.is_ok() {
         // Told to PostgreSQL as a courtesy; it would notice by itself.
         let _ = sqlx::Connection::close(connection).await;
     }
     ending
+}
+
+/// Names this process to people, in checkpoints.
+fn owner() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    let host = host.as_deref().map_or("this host", str::trim);
+    format!("process {} on {host}", std::process::id())
 }

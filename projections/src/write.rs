@@ -4,6 +4,7 @@ mod accounts;
 mod copy;
 mod journal;
 mod ledger;
+mod minutes;
 mod orders;
 mod payments;
 mod products;
@@ -15,20 +16,26 @@ use domain::ids::{OrderId, Position};
 use sqlx::postgres::PgQueryResult;
 use sqlx::{Connection, PgConnection};
 
-use crate::checkpoint;
+use crate::checkpoint::{self, Claim, TakenOver};
 use crate::model::Changes;
+use crate::partition::PartitionId;
 
 /// Why changes were not written. The transaction was rolled back, or its outcome is unknown
 /// ([`WriteError::Database`] while committing): the checkpoint tells.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The checkpoint is not where these changes begin: another worker has applied events, or the read models were
-    /// reset. Read the checkpoint and go on from there.
-    #[error("the checkpoint is no longer at position {expected}: another worker applied events, or it was reset")]
-    Fenced {
-        /// Where the checkpoint was thought to be.
+    /// A checkpoint is not where these changes begin: the read models were reset, switched, or lost their last
+    /// transactions in a crash of PostgreSQL. Claim the partitions again and go on from where they are.
+    #[error("the checkpoint of partition {partition} is no longer at position {expected}, where it was left")]
+    Moved {
+        /// The partition.
+        partition: PartitionId,
+        /// Where its checkpoint was thought to be.
         expected: Position,
     },
+    /// Another worker follows a partition now.
+    #[error(transparent)]
+    TakenOver(#[from] TakenOver),
     /// A row that an event changes is not there.
     #[error("{missing} of the rows to change are not in table {table}: the read models lack what came before")]
     RowMissing {
@@ -54,7 +61,7 @@ pub enum WriteError {
 }
 
 impl WriteError {
-    fn doing(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+    pub(crate) fn doing(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| Self::Database { doing, source }
     }
 
@@ -63,7 +70,7 @@ impl WriteError {
     pub fn is_about_the_events(&self) -> bool {
         match self {
             Self::RowMissing { .. } | Self::OrderMissing { .. } => true,
-            Self::Fenced { .. } => false,
+            Self::Moved { .. } | Self::TakenOver(_) => false,
             Self::Database { source, .. } => match source {
                 // 22: a value that does not fit; 23: a constraint. Everything else can heal without the events.
                 sqlx::Error::Database(error) => {
@@ -76,25 +83,26 @@ impl WriteError {
     }
 }
 
-/// Applies changes to the read models and moves the checkpoint of the projection `name`, all or nothing.
+/// Applies changes to the read models and moves the checkpoints of the partitions they came from, all or nothing.
 ///
 /// # Errors
 /// [`WriteError`].
-pub async fn write(connection: &mut PgConnection, name: &str, changes: &Changes) -> Result<(), WriteError> {
+pub async fn write(connection: &mut PgConnection, claim: &Claim, changes: &Changes) -> Result<(), WriteError> {
     let mut transaction = connection.begin().await.map_err(WriteError::doing("beginning a transaction"))?;
     let tx = &mut *transaction;
-    checkpoint::advance(tx, name, changes).await?;
-    checkpoint::note_minutes(tx, &changes.minutes).await?;
+    checkpoint::advance(tx, claim, changes).await?;
     let opening_balances = accounts::write(tx, &changes.accounts).await?;
     journal::write(tx, &changes.journal, &opening_balances).await?;
     accounts::write_holds(tx, &changes.holds).await?;
     transfers::write(tx, &changes.transfers).await?;
-    ledger::write(tx, &changes.ledger).await?;
     products::write(tx, &changes.products).await?;
     orders::write(tx, changes).await?;
     payments::write(tx, &changes.payments, &changes.payment_operations).await?;
     rejections::write(tx, &changes.rejections).await?;
+    // Last what workers of all partitions change, so that they wait for one another as shortly as can be.
     sales::write(tx, &changes.sales).await?;
+    minutes::write(tx, &changes.minutes).await?;
+    ledger::write(tx, &changes.ledger).await?;
     transaction.commit().await.map_err(WriteError::doing("committing"))
 }
 

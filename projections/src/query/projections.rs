@@ -15,6 +15,9 @@ use domain::ids::Position;
 #[derive(FromRow)]
 struct CheckpointRow {
     name: String,
+    partition: i32,
+    source: String,
+    owner: String,
     position: i64,
     recorded_at: Option<DateTime<Utc>>,
     updated_at: DateTime<Utc>,
@@ -25,7 +28,7 @@ struct CheckpointRow {
 struct Projection {
     #[schema(example = "read_models")]
     name: String,
-    /// The last position of the log that it has applied.
+    /// The last position of the log that it has applied; of several partitions, that of the one furthest behind.
     #[schema(example = 4711)]
     position: u64,
     /// The last position that the log holds; null where the log is not in this process.
@@ -44,6 +47,28 @@ struct Projection {
     recorded_at: Option<DateTime<Utc>>,
     /// When it last applied something; null where PostgreSQL cannot be reached.
     updated_at: Option<DateTime<Utc>>,
+    /// The feed that it follows: `log`, or the name of a topic.
+    #[schema(example = "log")]
+    source: Option<String>,
+    /// The partitions of the feed.
+    partitions: Vec<Partition>,
+}
+
+/// How far a projection has come in a partition of its feed.
+#[derive(Debug, Serialize, ToSchema)]
+struct Partition {
+    #[schema(example = 0)]
+    partition: i32,
+    /// The last position of the partition that was applied.
+    #[schema(example = 4711)]
+    position: u64,
+    /// The worker that follows it; empty where none has begun.
+    #[schema(example = "process 4242 on host-1")]
+    owner: String,
+    /// When the event at `position` was recorded.
+    recorded_at: Option<DateTime<Utc>>,
+    /// When something was last applied.
+    updated_at: DateTime<Utc>,
 }
 
 /// How far the read models have come.
@@ -69,12 +94,12 @@ pub(super) async fn list(State(state): State<QueryState>, asked: Asked) -> Answe
         (Err(_), Some(_)) => Vec::new(),
         (Err(error), None) => return Err(failed(error)),
     };
-    let mut items: Vec<_> = rows.into_iter().map(Projection::of_row).collect();
+    let mut items: Vec<_> = rows.chunk_by(|one, next| one.name == next.name).map(Projection::of_rows).collect();
     if let Some(monitor) = state.monitor() {
         let status = monitor.status();
         let known = items.iter().position(|item| item.name == READ_MODELS);
         let at = known.unwrap_or_else(|| {
-            items.push(Projection::unknown(status.position));
+            items.push(Projection::unknown(READ_MODELS, status.position));
             items.len() - 1
         });
         let item = &mut items[at];
@@ -87,22 +112,23 @@ pub(super) async fn list(State(state): State<QueryState>, asked: Asked) -> Answe
 }
 
 impl Projection {
-    fn of_row(row: CheckpointRow) -> Self {
+    fn of_rows(rows: &[CheckpointRow]) -> Self {
+        let behind = rows.iter().min_by_key(|row| row.position);
         Self {
-            name: row.name,
-            position: row.position.cast_unsigned(),
-            head: None,
-            lag_events: None,
-            state: "elsewhere",
-            error: None,
-            recorded_at: row.recorded_at,
-            updated_at: Some(row.updated_at),
+            recorded_at: behind.and_then(|row| row.recorded_at),
+            updated_at: rows.iter().map(|row| row.updated_at).max(),
+            source: behind.map(|row| row.source.clone()),
+            partitions: rows.iter().map(Partition::of_row).collect(),
+            ..Self::unknown(
+                rows.first().map_or(READ_MODELS, |row| &row.name),
+                Position(behind.map_or(0, |row| row.position.cast_unsigned())),
+            )
         }
     }
 
-    fn unknown(Position(position): Position) -> Self {
+    fn unknown(name: &str, Position(position): Position) -> Self {
         Self {
-            name: READ_MODELS.to_owned(),
+            name: name.to_owned(),
             position,
             head: None,
             lag_events: None,
@@ -110,14 +136,31 @@ impl Projection {
             error: None,
             recorded_at: None,
             updated_at: None,
+            source: None,
+            partitions: Vec::new(),
+        }
+    }
+}
+
+impl Partition {
+    fn of_row(row: &CheckpointRow) -> Self {
+        Self {
+            partition: row.partition,
+            position: row.position.cast_unsigned(),
+            owner: row.owner.clone(),
+            recorded_at: row.recorded_at,
+            updated_at: row.updated_at,
         }
     }
 }
 
 impl QueryState {
     async fn checkpoints(&self) -> Result<Vec<CheckpointRow>, sqlx::Error> {
-        sqlx::query_as("SELECT name, position, recorded_at, updated_at FROM projection_checkpoints ORDER BY name")
-            .fetch_all(self.pool())
-            .await
+        sqlx::query_as(
+            "SELECT name, partition, source, owner, position, recorded_at, updated_at FROM projection_checkpoints \
+             ORDER BY name, partition",
+        )
+        .fetch_all(self.pool())
+        .await
     }
 }

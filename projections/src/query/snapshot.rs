@@ -112,10 +112,12 @@ impl QueryState {
     /// Until the position is there, as far as is known here, or it is time to look again.
     async fn wait(&self, wanted: Position, deadline: Instant) {
         let look_again = deadline.min(Instant::now() + LOOK_AGAIN);
+        // What a worker of some partitions has reached says nothing about the others.
         if let Some(monitor) = &self.monitor
-            && monitor.clone().wait_until_deadline(look_again, |status| status.position >= wanted).await
+            && monitor.clone().wait_until_deadline(look_again, |at| at.whole && at.position >= wanted).await
         {
-            return;
+            // It was told just after the snapshot, or the read models were emptied or switched since.
+            return tokio::task::yield_now().await;
         }
         // A worker that has ended tells nothing, but another process may apply.
         sleep_until(look_again).await;

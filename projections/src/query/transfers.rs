@@ -64,6 +64,9 @@ pub(super) struct Transfer {
     position: u64,
 }
 
+/// What arrived is a transfer to be shown once it is known who sent it.
+const ONE: &str = "SELECT * FROM transfers WHERE transfer_id = $1 AND sent_position IS NOT NULL";
+
 /// Shows a transfer
 #[utoipa::path(
     get, path = "/v1/transfers/{id}", operation_id = "get_transfer", tag = "transfers",
@@ -82,11 +85,8 @@ pub(super) async fn one(State(state): State<QueryState>, mut asked: Asked) -> An
     let freshness = asked.freshness();
     let transfer_id = asked.finish_with(transfer_id)?;
     let mut snapshot = state.snapshot(freshness).await?;
-    let row: Option<TransferRow> = sqlx::query_as("SELECT * FROM transfers WHERE transfer_id = $1")
-        .bind(transfer_id.as_str())
-        .fetch_optional(snapshot.rows())
-        .await
-        .map_err(failed)?;
+    let row: Option<TransferRow> =
+        sqlx::query_as(ONE).bind(transfer_id.as_str()).fetch_optional(snapshot.rows()).await.map_err(failed)?;
     let position = snapshot.position;
     snapshot.close().await;
     let row = row.ok_or_else(|| not_found("transfer_not_found", "transfer", transfer_id.as_str()))?;

@@ -6,16 +6,19 @@ use domain::ids::Position;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::checkpoint::{ClaimError, TakenOver};
 use crate::feed::Undecodable;
-use crate::model::Gap;
+use crate::partition::Gap;
 
 /// Where the worker is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// The last position that was applied.
+    /// The last position that was applied; of several partitions, that of the one that is furthest behind.
     pub position: Position,
     /// What it is doing.
     pub state: State,
+    /// Whether it follows all partitions, so that its position is that of the read models.
+    pub whole: bool,
 }
 
 /// What the worker is doing.
@@ -90,9 +93,15 @@ pub enum StopReason {
         /// The log at hand.
         log_id: String,
     },
-    /// The read models have seen more than the log has.
+    /// The read models were filled from a feed that spreads events over partitions in another way.
     #[error("{0}")]
-    Ahead(String),
+    OtherFeed(String),
+    /// Another worker follows a partition now.
+    #[error(transparent)]
+    TakenOver(#[from] TakenOver),
+    /// The read models have seen more than the log has, or the feed cannot go on by itself.
+    #[error("{0}")]
+    Unusable(String),
     /// Folding events failed.
     #[error("the events after position {after} could not be folded, which is a fault of Bursar: {error}")]
     Fold {
@@ -101,6 +110,19 @@ pub enum StopReason {
         /// What happened.
         error: String,
     },
+}
+
+impl TryFrom<ClaimError> for StopReason {
+    type Error = ClaimError;
+
+    /// Gives what can heal back.
+    fn try_from(error: ClaimError) -> Result<Self, ClaimError> {
+        match error {
+            ClaimError::OtherLog { filled_from, log_id } => Ok(Self::OtherLog { filled_from, log_id }),
+            error @ ClaimError::OtherFeed { .. } => Ok(Self::OtherFeed(error.to_string())),
+            error @ ClaimError::Database { .. } => Err(error),
+        }
+    }
 }
 
 /// Looks at a worker. Cloning is cheap.
@@ -150,7 +172,7 @@ pub(super) struct Reporter {
 
 impl Reporter {
     pub(super) fn new(head: watch::Receiver<Position>) -> (Self, Monitor) {
-        let (status, seen) = watch::channel(Status { position: Position::START, state: State::Starting });
+        let (status, seen) = watch::channel(Status { position: Position::START, state: State::Starting, whole: true });
         (Self { status, head: head.clone() }, Monitor { status: seen, head })
     }
 
@@ -160,6 +182,12 @@ impl Reporter {
 
     pub(super) fn position(&self, position: Position) {
         self.status.send_modify(|status| status.position = position);
+        crate::metrics::at(position, self.head());
+    }
+
+    /// What was claimed.
+    pub(super) fn claimed(&self, position: Position, whole: bool) {
+        self.status.send_modify(|status| (status.position, status.whole) = (position, whole));
         crate::metrics::at(position, self.head());
     }
 

@@ -2,49 +2,56 @@
 
 use domain::event::RecordedEvent;
 use domain::ids::Position;
-use projections::checkpoint::{self, READ_MODELS};
+use projections::checkpoint::{self, Claim, READ_MODELS};
 use projections::database::Database;
-use projections::model::{Changes, Gap};
+use projections::feed::Record;
+use projections::model::Changes;
+use projections::partition::{Gap, PartitionId, Places};
 use projections::write::{WriteError, write};
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use crate::ask::*;
+use crate::support::feed::assignment;
 use crate::support::history::History;
 use crate::support::postgres::{dump, new_database, row, rows};
 use crate::support::{random, shop};
 
-async fn connect(database: &Database) -> PgConnection {
+pub(crate) async fn connect(database: &Database) -> (PgConnection, Claim) {
     let mut connection = database.connect_for_writing().await.unwrap();
     database.prepare(&mut connection).await.unwrap();
-    checkpoint::read_or_create(&mut connection, READ_MODELS, "log").await.unwrap();
-    connection
+    let claim = checkpoint::claim(&mut connection, READ_MODELS, &assignment("log"), "a test").await.unwrap();
+    (connection, claim)
 }
 
 fn fold(events: &[RecordedEvent]) -> Changes {
-    let mut changes = Changes::after(Position(events[0].position.0 - 1));
-    events.iter().for_each(|event| changes.take(event).unwrap());
+    let mut changes = Changes::after(&Places::after(Position(events[0].position.0 - 1)));
+    events.iter().for_each(|event| changes.take(&Record::of_log(event.clone())).unwrap());
     changes
 }
 
 /// Applies events in batches of these sizes, over and over.
 pub(crate) async fn apply(database: &Database, events: &[RecordedEvent], sizes: &[usize]) {
-    let mut connection = connect(database).await;
+    let (mut connection, claim) = connect(database).await;
     let mut rest = events;
     for size in sizes.iter().cycle() {
         if rest.is_empty() {
             break;
         }
         let (batch, after) = rest.split_at((*size).min(rest.len()));
-        write(&mut connection, READ_MODELS, &fold(batch)).await.unwrap();
+        write(&mut connection, &claim, &fold(batch)).await.unwrap();
         rest = after;
     }
 }
 
 pub(crate) async fn applied(history: &History, sizes: &[usize]) -> Database {
+    applied_of(&history.events, sizes).await
+}
+
+pub(crate) async fn applied_of(events: &[RecordedEvent], sizes: &[usize]) -> Database {
     let database = new_database().await;
-    apply(&database, &history.events, sizes).await;
+    apply(&database, events, sizes).await;
     database
 }
 
@@ -275,14 +282,16 @@ async fn sales_are_counted_on_the_days_on_which_they_happened() {
 #[test]
 fn an_event_that_was_seen_is_skipped_and_one_that_is_missing_is_named() {
     let events = shop::two_days().events;
-    let mut changes = Changes::after(Position(2));
+    let mut changes = Changes::after(&Places::after(Position(2)));
     for event in &events[..5] {
-        changes.take(event).unwrap();
+        changes.take(&Record::of_log(event.clone())).unwrap();
     }
-    assert_eq!((changes.from(), changes.through(), changes.events()), (Position(2), Position(5), 3));
+    assert_eq!((changes.from(), changes.events()), (Places::after(Position(2)), 3));
+    assert_eq!(changes.through(), Places::after(Position(5)));
     assert_eq!(changes, fold(&events[2..5]), "positions 1 and 2 left a trace");
     let before = changes.clone();
-    assert_eq!(changes.take(&events[6]), Err(Gap { last: Position(5), found: Position(7) }));
+    let gap = Gap { partition: PartitionId::ONLY, last: Position(5), previous: Position(6), found: Position(7) };
+    assert_eq!(changes.take(&Record::of_log(events[6].clone())), Err(gap));
     assert_eq!(changes, before, "a gap left a trace");
 }
 
@@ -290,27 +299,27 @@ fn an_event_that_was_seen_is_skipped_and_one_that_is_missing_is_named() {
 async fn changes_that_do_not_begin_at_the_checkpoint_are_not_written() {
     let events = shop::two_days().events;
     let database = new_database().await;
-    let mut connection = connect(&database).await;
-    write(&mut connection, READ_MODELS, &fold(&events[..10])).await.unwrap();
+    let (mut connection, claim) = connect(&database).await;
+    write(&mut connection, &claim, &fold(&events[..10])).await.unwrap();
     let before = dump(&database).await;
     for again in [&events[..10], &events[5..15], &events[11..20]] {
-        let refused = write(&mut connection, READ_MODELS, &fold(again)).await.unwrap_err();
+        let refused = write(&mut connection, &claim, &fold(again)).await.unwrap_err();
         let expected = Position(again[0].position.0 - 1);
-        assert!(matches!(refused, WriteError::Fenced { expected: e } if e == expected), "{refused}");
+        assert!(matches!(refused, WriteError::Moved { expected: e, .. } if e == expected), "{refused}");
     }
     assert_eq!(dump(&database).await, before);
-    write(&mut connection, READ_MODELS, &fold(&events[10..20])).await.unwrap();
+    write(&mut connection, &claim, &fold(&events[10..20])).await.unwrap();
 }
 
 #[tokio::test]
 async fn nothing_is_written_when_a_row_that_an_event_changes_is_not_there() {
     let events = shop::two_days().events;
     let database = new_database().await;
-    let mut connection = connect(&database).await;
-    write(&mut connection, READ_MODELS, &fold(&events[..10])).await.unwrap();
+    let (mut connection, claim) = connect(&database).await;
+    write(&mut connection, &claim, &fold(&events[..10])).await.unwrap();
     sqlx::query("DELETE FROM accounts WHERE account_id = 'payer'").execute(&mut connection).await.unwrap();
     let before = dump(&database).await;
-    let refused = write(&mut connection, READ_MODELS, &fold(&events[10..])).await.unwrap_err();
+    let refused = write(&mut connection, &claim, &fold(&events[10..])).await.unwrap_err();
     assert!(matches!(refused, WriteError::RowMissing { table: "accounts", missing: 1 }), "{refused}");
     assert!(refused.is_about_the_events());
     assert_eq!(dump(&database).await, before);

@@ -4,6 +4,7 @@
 
 mod applying;
 mod log_feed;
+mod partitions;
 mod querying;
 mod support;
 mod working;

@@ -3,6 +3,7 @@
 pub(crate) mod api;
 pub(crate) mod feed;
 pub(crate) mod history;
+pub(crate) mod partitioned;
 pub(crate) mod postgres;
 pub(crate) mod random;
 pub(crate) mod shop;

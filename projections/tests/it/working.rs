@@ -1,12 +1,13 @@
 //! The worker: it follows, it waits for PostgreSQL, it never loses nor doubles, and it stops where it must.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::event::RecordedEvent;
-use domain::ids::Position;
+use domain::ids::{Position, Version};
 use projections::database::{Database, SchemaName};
 use projections::feed::{BatchLimits, FeedError, Undecodable};
-use projections::model::Gap;
+use projections::partition::{Gap, PartitionId};
 use projections::worker::status::{Monitor, State, StopReason};
 use projections::worker::{Worker, WorkerOptions};
 use sqlx::{Connection, PgConnection};
@@ -100,7 +101,7 @@ async fn a_worker_stops_at_a_gap_and_names_both_ends() {
     events.remove(20);
     let database = new_database().await;
     let worker = Worker::start(database.clone(), Source::new(&events).feed(), options());
-    let gap = Gap { last: Position(20), found: Position(22) };
+    let gap = Gap { partition: PartitionId::ONLY, last: Position(20), previous: Position(21), found: Position(22) };
     assert_eq!(stopped(&mut worker.monitor()).await, StopReason::Gap(gap));
     // 20 lies in the batch from 15 to 22, of which nothing was written.
     assert_eq!(worker.monitor().status().position, Position(14));
@@ -111,8 +112,16 @@ async fn a_worker_stops_at_a_gap_and_names_both_ends() {
 async fn a_worker_stops_at_an_event_that_it_cannot_read_and_applies_everything_before() {
     let events = shop::two_days().events;
     let (database, source) = (new_database().await, Source::new(&events[..17]));
-    let undecodable =
-        Undecodable { position: Position(18), event_type: "account_merged".into(), reason: "it is unknown".into() };
+    let undecodable = Undecodable {
+        position: Position(18),
+        stream: "account-a".into(),
+        version: Version(0),
+        event_type: "account_merged".into(),
+        schema_version: 1,
+        metadata: Arc::clone(&events[16].metadata),
+        data: b"{}".to_vec(),
+        reason: "it is unknown".into(),
+    };
     source.end_in(undecodable.clone());
     let worker = Worker::start(database.clone(), source.feed(), options());
     let reason = stopped(&mut worker.monitor()).await;
@@ -151,16 +160,23 @@ fn id_of_stream(name: &str) -> domain::ids::StreamId {
 }
 
 #[tokio::test]
-async fn two_workers_on_the_same_read_models_apply_every_event_once() {
+async fn of_two_workers_on_the_same_read_models_the_later_goes_on_and_the_first_stops_with_a_word() {
     let history = long_history();
-    let (database, source) = (new_database().await, Source::new(&history.events));
-    let workers = [(); 2].map(|()| Worker::start(database.clone(), source.feed(), options()));
-    for worker in &workers {
-        reached(&mut worker.monitor(), history.events.len() as u64).await;
-    }
-    for worker in workers {
-        worker.stop().await;
-    }
+    let end = history.events.len() as u64;
+    let (database, source) = (new_database().await, Source::new(&history.events[..end as usize - 200]));
+    let first = Worker::start(database.clone(), source.feed(), options());
+    assert!(first.monitor().wait_until(PATIENCE, |status| status.position.0 > 100).await);
+    let second = Worker::start(database.clone(), source.feed(), options());
+    let reason = stopped(&mut first.monitor()).await;
+    let StopReason::TakenOver(taken_over) = &reason else { panic!("{reason}") };
+    assert_eq!(taken_over.partition, PartitionId::ONLY);
+    let text = reason.to_string();
+    assert!(text.contains(&format!("was taken over by process {} on ", std::process::id())), "{text}");
+    source.append(&history.events[end as usize - 200..]);
+    reached(&mut second.monitor(), end).await;
+    assert!(matches!(first.monitor().status().state, State::Stopped(_)));
+    first.stop().await;
+    second.stop().await;
     assert_eq!(dump(&database).await, undisturbed(&history.events).await);
 }
 
@@ -310,5 +326,5 @@ async fn a_worker_refuses_read_models_that_were_filled_from_another_log() {
     // The same log, put back from an older copy.
     let worker = Worker::start(database.clone(), Source::new(&events[..10]).feed(), options());
     let reason = stopped(&mut worker.monitor()).await;
-    assert!(matches!(&reason, StopReason::Ahead(text) if text.contains("but the log ends at 10")), "{reason}");
+    assert!(matches!(&reason, StopReason::Unusable(text) if text.contains("but the log ends at 10")), "{reason}");
 }

@@ -1,11 +1,12 @@
 //! A feed of events in memory, which grows, fails and leaves out what a test wants.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use domain::event::RecordedEvent;
 use domain::ids::Position;
-use projections::feed::{Batch, BatchLimits, Feed, FeedError, Undecodable};
+use projections::feed::{Assignment, Batch, BatchLimits, Content, Feed, FeedError, Record, Undecodable};
+use projections::partition::{PartitionId, Places};
 use tokio::sync::watch;
 
 /// The other end of a [`MemoryFeed`].
@@ -72,16 +73,16 @@ impl MemoryFeed {
 }
 
 impl Feed for MemoryFeed {
-    fn log_id(&self) -> String {
-        self.log_id.clone()
-    }
-
     fn head(&self) -> watch::Receiver<Position> {
         self.head.clone()
     }
 
-    async fn next_batch(&mut self, after: Position, limits: BatchLimits) -> Result<Batch, FeedError> {
-        let head = *self.head.borrow();
+    async fn assignment(&mut self) -> Result<Assignment, FeedError> {
+        Ok(assignment(&self.log_id))
+    }
+
+    async fn next_batch(&mut self, after: &Places, limits: BatchLimits) -> Result<Batch, FeedError> {
+        let (after, head) = (after.position(), *self.head.borrow());
         if after > head {
             return Err(FeedError::Ahead { after, head });
         }
@@ -94,6 +95,20 @@ impl Feed for MemoryFeed {
         let events: Vec<_> = following.take(limits.events_max).cloned().collect();
         let at_the_end = events.last().map(|event| event.position) == shared.events.last().map(|event| event.position);
         let undecodable = shared.undecodable.clone().filter(|_| at_the_end || events.is_empty());
-        Ok(Batch { events, undecodable })
+        let mut records: Vec<_> = events.into_iter().map(Record::of_log).collect();
+        records.extend(undecodable.map(|undecodable| Record {
+            partition: PartitionId::ONLY,
+            previous: Position(undecodable.position.0 - 1),
+            position: undecodable.position,
+            offset: None,
+            content: Content::Undecodable(Box::new(undecodable)),
+        }));
+        Ok(Batch { records })
     }
+}
+
+/// A log that is followed as a whole.
+pub(crate) fn assignment(log_id: &str) -> Assignment {
+    let (log_id, source, followed) = (log_id.to_owned(), "log".to_owned(), BTreeSet::from([PartitionId::ONLY]));
+    Assignment { log_id, source, partitions: 1, followed }
 }
