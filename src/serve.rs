@@ -64,7 +64,8 @@ enum Stop {
     LogFailed(LogFailed),
 }
 
-/// Serves until a signal, or until the log fails. The read models are filled on the runtime of `views`.
+/// Serves until a signal, or until the log fails. The read models are filled, and events are read for those who ask for
+/// them, on the runtime of `views`.
 pub(crate) async fn serve(configuration: Configuration, views: &tokio::runtime::Handle) -> Result<(), ServeError> {
     telemetry::start(&configuration.telemetry);
     let mut signals = StopSignals::take().map_err(ServeError::Signals)?;
@@ -83,11 +84,12 @@ pub(crate) async fn serve(configuration: Configuration, views: &tokio::runtime::
     let upkeep = prometheus::upkeep(metrics.clone());
     let watch = watch::room(engine.log().clone());
     let feed = LogFeed::new(engine.log().clone());
+    let apart = views;
     let views = {
-        let _on_their_own_thread = views.enter();
+        let _on_their_own_thread = apart.enter();
         Worker::start(configuration.read_side.database.clone(), feed, WorkerOptions::default())
     };
-    let app = routes::all(&configuration, engine.clone(), views.monitor(), metrics);
+    let (app, streams) = routes::all(&configuration, engine.clone(), (views.monitor(), apart), metrics);
     if let Ok(address) = listener.local_addr() {
         tracing::info!("answering on http://{address}");
     }
@@ -99,6 +101,8 @@ pub(crate) async fn serve(configuration: Configuration, views: &tokio::runtime::
         };
     })
     .await;
+    // They go on for ever by themselves, and no connection ends before its answer.
+    streams.end();
     let signal = match stop {
         Stop::Told(signal) => signal,
         Stop::LogFailed(failed) => {

@@ -1,18 +1,24 @@
-//! Settings of the read models.
+//! Settings of the read models, and of reading events.
 
+use std::num::NonZeroUsize;
 use std::str::FromStr;
+use std::time::Duration;
 
 use projections::database::{Database, InvalidDatabaseUrl, SchemaName};
 
 use super::resolve::{Resolved, SettingError};
 
-/// Settings of the read models.
+/// Settings of the read models, and of reading events.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadSide {
     /// Where they are.
     pub database: Database,
     /// Connections for queries.
     pub query_connections_max: u32,
+    /// Readers of the log over HTTP at once.
+    pub event_readers_max: usize,
+    /// After how long without an event a stream of them says that it lives.
+    pub event_heartbeat: Duration,
 }
 
 /// A URL that says where PostgreSQL is; which schema is said apart.
@@ -32,6 +38,8 @@ impl ReadSide {
         let schema = settings.get("database_schema")?;
         let database = Database::new(&url, schema).expect("the URL was read before");
         let query_connections_max = settings.get::<std::num::NonZeroU32>("query_connections_max")?.get();
-        Ok(Self { database, query_connections_max })
+        let event_readers_max = settings.get::<NonZeroUsize>("event_readers_max")?.get();
+        let event_heartbeat = settings.milliseconds("event_heartbeat_ms")?;
+        Ok(Self { database, query_connections_max, event_readers_max, event_heartbeat })
     }
 }

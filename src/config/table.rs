@@ -53,6 +53,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "16",
         "Connections to PostgreSQL for queries, besides the one that fills it",
     ),
+    value(
+        "event_readers_max",
+        "COUNT",
+        "64",
+        "Pages and streams of events that may be under way at once; more get 503",
+    ),
+    value("event_heartbeat_ms", "MS", "15000", "After how long without an event a stream of events says that it lives"),
     Setting {
         name: "allow_unauthenticated",
         kind: Kind::Switch,

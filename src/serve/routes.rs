@@ -1,11 +1,13 @@
-//! Every route of the server: the commands, the queries, and what operators need, under one description.
+//! Every route of the server: the commands, the queries, the events, and what operators need, under one description.
 
 use axum::routing::get;
 use command_api::engine::Engine;
+use event_api::Streams;
 use http_problem::{KnownRoutes, completed};
 use metrics_exporter_prometheus::PrometheusHandle;
 use projections::query::QueryState;
 use projections::worker::status::Monitor;
+use tokio::runtime::Handle;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
@@ -27,7 +29,15 @@ use crate::config::Configuration;
 struct Description;
 
 /// Every route.
-pub(super) fn all(configuration: &Configuration, engine: Engine, views: Monitor, metrics: PrometheusHandle) -> App {
+///
+/// Events are read on the runtime of `views`; their streams have to be ended before connections can end.
+pub(super) fn all(
+    configuration: &Configuration,
+    engine: Engine,
+    views: (Monitor, &Handle),
+    metrics: PrometheusHandle,
+) -> (App, Streams) {
+    let (views, apart) = views;
     let commands = command_api::http::Options {
         body_bytes_max: configuration.http.body_bytes_max,
         batch_bytes_max: configuration.http.batch_bytes_max,
@@ -35,12 +45,18 @@ pub(super) fn all(configuration: &Configuration, engine: Engine, views: Monitor,
         ..command_api::http::Options::default()
     };
     let commands = command_api::http::router(engine.clone(), commands);
+    let events = event_api::Options {
+        readers_max: configuration.read_side.event_readers_max,
+        heartbeat: configuration.read_side.event_heartbeat,
+    };
+    let (events, streams) = event_api::router(engine.log().clone(), apart.clone(), events);
     let parts = health::Parts { engine, views, view_lag_events_max: configuration.health.view_lag_events_max };
     let pool = configuration.read_side.database.query_pool(configuration.read_side.query_connections_max);
     let queries = projections::query::router(QueryState::new(pool, Some(parts.views.clone())));
     let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
         .merge(commands)
         .merge(queries)
+        .merge(events)
         .merge(health::routes(parts))
         .split_for_parts();
     let known = KnownRoutes::of(&description);
@@ -48,5 +64,7 @@ pub(super) fn all(configuration: &Configuration, engine: Engine, views: Monitor,
         .route("/metrics", get(move || async move { prometheus::read(&metrics) }))
         .merge(http_problem::pages())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", description));
-    App { meter: Meter::of(&known), router: completed(router, known), limit: configuration.http.request_timeout }
+    let app =
+        App { meter: Meter::of(&known), router: completed(router, known), limit: configuration.http.request_timeout };
+    (app, streams)
 }

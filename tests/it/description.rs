@@ -19,6 +19,8 @@ async fn one_document_describes_commands_queries_and_operations() {
         ("/v1/accounts", "get"),
         ("/v1/commands", "post"),
         ("/v1/analytics/sales", "get"),
+        ("/v1/events", "get"),
+        ("/v1/events/stream", "get"),
         ("/health/ready", "get"),
     ] {
         assert!(paths[path][method].is_object(), "{method} {path}");

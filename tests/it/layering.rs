@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &str, &[&str])] = &[
     ("domain", "domain", &[]),
     ("event-store", "event-store", &["domain"]),
+    ("event-api", "event-api", &["domain", "event-store", "http-problem"]),
     ("http-problem", "command-api/http-problem", &[]),
     ("command-api", "command-api", &["domain", "event-store", "http-problem"]),
     ("projections", "projections", &["domain", "event-store", "http-problem"]),
     ("replay-tool", "replay-tool", &["domain", "event-store"]),
-    ("bursar", "", &["domain", "event-store", "command-api", "http-problem", "projections"]),
+    ("bursar", "", &["domain", "event-store", "event-api", "command-api", "http-problem", "projections"]),
 ];
 
 /// What the rules may use besides the standard library, and what their tests may use.

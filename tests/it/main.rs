@@ -11,6 +11,7 @@ mod crash;
 mod damage;
 mod description;
 mod disk_full;
+mod events;
 mod import;
 mod layering;
 mod lifecycle;

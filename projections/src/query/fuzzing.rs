@@ -8,7 +8,7 @@ use axum::extract::FromRequestParts;
 use axum::http::Request;
 use domain::ids::AccountId;
 
-use super::asked::{Asked, Name};
+use super::asked::{Asked, AskedOfRows, Name};
 use super::cursor;
 use super::time::{At, Bound, Day};
 

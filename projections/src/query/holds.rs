@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::accounts::find;
 use super::answer::{Answer, Answered, Problems, failed};
-use super::asked::Asked;
+use super::asked::{Asked, AskedOfRows};
 use super::money::Money;
 use super::page::Listed;
 use super::snapshot::QueryState;

@@ -11,7 +11,7 @@ use http_problem::Problem;
 use self::detail::OneOrder;
 use self::summary::{Order, OrderRow};
 use super::answer::{Answer, Answered, Problems, failed, not_found};
-use super::asked::Asked;
+use super::asked::{Asked, AskedOfRows};
 use super::page::Listed;
 use super::payments;
 use super::snapshot::QueryState;

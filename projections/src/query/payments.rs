@@ -13,7 +13,7 @@ use sqlx::{FromRow, PgConnection};
 use utoipa::ToSchema;
 
 use super::answer::{Answer, Answered, Problems, failed, not_found, unreadable};
-use super::asked::Asked;
+use super::asked::{Asked, AskedOfRows};
 use super::money::Money;
 use super::page::Listed;
 use super::snapshot::QueryState;

@@ -8,7 +8,7 @@ use sqlx::FromRow;
 use utoipa::ToSchema;
 
 use super::answer::{Answer, Answered, Problems, failed};
-use super::asked::{Asked, Name};
+use super::asked::{Asked, AskedOfRows, Name};
 use super::page::Listed;
 use super::snapshot::QueryState;
 

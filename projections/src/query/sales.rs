@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use utoipa::ToSchema;
 
 use super::answer::{Answer, Answered, Problems, failed, unreadable};
-use super::asked::Asked;
+use super::asked::{Asked, AskedOfRows};
 use super::money::Sum;
 use super::page::Listed;
 use super::snapshot::QueryState;

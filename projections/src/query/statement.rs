@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::accounts::{AccountRow, find, unknown};
 use super::answer::{Answer, Answered, Problems, failed};
-use super::asked::Asked;
+use super::asked::{Asked, AskedOfRows};
 use super::money::Money;
 use super::snapshot::{Freshness, QueryState};
 use super::time::{At, Bound};

@@ -9,7 +9,7 @@ use sqlx::FromRow;
 use utoipa::ToSchema;
 
 use super::answer::{Answer, Answered, Problems, failed, not_found};
-use super::asked::Asked;
+use super::asked::{Asked, AskedOfRows};
 use super::money::Money;
 use super::snapshot::QueryState;
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::answer::{Answer, Answered, Problems, failed, unreadable};
-use super::asked::Asked;
+use super::asked::{Asked, AskedOfRows};
 use super::money::Sum;
 use super::snapshot::QueryState;
 use crate::model::ledger::{ALL_ACCOUNTS, Turnover};
