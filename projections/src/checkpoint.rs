@@ -7,7 +7,6 @@ mod claim;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use domain::ids::Position;
 use sqlx::PgConnection;
 
 pub use self::claim::{ClaimError, claim};
@@ -54,15 +53,6 @@ pub struct TakenOver {
     pub owner: String,
     /// Since when.
     pub at: DateTime<Utc>,
-}
-
-/// The position up to which everything was applied in all partitions; none where there is no checkpoint.
-pub(crate) async fn position(connection: &mut PgConnection, name: &str) -> Result<Option<Position>, sqlx::Error> {
-    let position: Option<i64> = sqlx::query_scalar("SELECT MIN(position) FROM projection_checkpoints WHERE name = $1")
-        .bind(name)
-        .fetch_one(connection)
-        .await?;
-    Ok(position.map(|position| Position(position.cast_unsigned())))
 }
 
 /// Moves the checkpoints from where the changes begin to where they end.

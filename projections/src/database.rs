@@ -14,8 +14,30 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// How long connecting may take before it counts as failed.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a query waits for a connection before it is answered that the read models cannot be reached.
-const QUERY_CONNECTION_WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// Bounds of the connections for queries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryPool {
+    /// How many there are at most; they are opened when they are needed.
+    pub connections_max: u32,
+    /// How long a query waits for one before it is answered that the read models cannot be reached.
+    pub connection_wait_max: Duration,
+    /// How long a statement may take before PostgreSQL breaks it off.
+    pub statement_timeout: Duration,
+    /// After how long without use a connection is closed.
+    pub idle_max: Duration,
+}
+
+impl Default for QueryPool {
+    fn default() -> Self {
+        Self {
+            connections_max: 16,
+            connection_wait_max: Duration::from_secs(2),
+            statement_timeout: Duration::from_secs(10),
+            idle_max: Duration::from_secs(600),
+        }
+    }
+}
 
 /// The name of a PostgreSQL schema: 1 to 63 characters out of `a-z 0-9 _`, not beginning with a digit or `pg_`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,14 +169,16 @@ impl Database {
         }
     }
 
-    /// Connections for queries, at most so many; they are opened when they are needed.
+    /// Connections for queries.
     #[must_use]
-    pub fn query_pool(&self, connections_max: u32) -> PgPool {
-        let options =
-            self.options.clone().options([("default_transaction_read_only", "on"), ("statement_timeout", "10s")]);
+    pub fn query_pool(&self, pool: &QueryPool) -> PgPool {
+        let statement_timeout = format!("{}ms", pool.statement_timeout.as_millis());
+        let options = [("default_transaction_read_only", "on"), ("statement_timeout", &statement_timeout)];
+        let options = self.options.clone().options(options);
         PgPoolOptions::new()
-            .max_connections(connections_max)
-            .acquire_timeout(QUERY_CONNECTION_WAIT_MAX)
+            .max_connections(pool.connections_max)
+            .acquire_timeout(pool.connection_wait_max)
+            .idle_timeout(pool.idle_max)
             .connect_lazy_with(options)
     }
 

@@ -19,6 +19,7 @@ mod router;
 mod sales;
 mod snapshot;
 mod statement;
+mod tag;
 mod time;
 mod transfers;
 mod trial_balance;

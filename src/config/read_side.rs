@@ -1,10 +1,10 @@
 //! Settings of the read models, and of reading events.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::str::FromStr;
 use std::time::Duration;
 
-use projections::database::{Database, InvalidDatabaseUrl, SchemaName};
+use projections::database::{Database, InvalidDatabaseUrl, QueryPool, SchemaName};
 
 use super::resolve::{Resolved, SettingError};
 
@@ -14,7 +14,7 @@ pub(crate) struct ReadSide {
     /// Where they are.
     pub database: Database,
     /// Connections for queries.
-    pub query_connections_max: u32,
+    pub query_pool: QueryPool,
     /// Readers of the log over HTTP at once.
     pub event_readers_max: usize,
     /// After how long without an event a stream of them says that it lives.
@@ -37,9 +37,14 @@ impl ReadSide {
         let DatabaseUrl(url) = settings.get("database_url")?;
         let schema = settings.get("database_schema")?;
         let database = Database::new(&url, schema).expect("the URL was read before");
-        let query_connections_max = settings.get::<std::num::NonZeroU32>("query_connections_max")?.get();
+        let query_pool = QueryPool {
+            connections_max: settings.get::<NonZeroU32>("query_connections_max")?.get(),
+            connection_wait_max: settings.milliseconds("query_connection_wait_ms")?,
+            statement_timeout: settings.milliseconds("query_timeout_ms")?,
+            idle_max: settings.milliseconds("query_connection_idle_ms")?,
+        };
         let event_readers_max = settings.get::<NonZeroUsize>("event_readers_max")?.get();
         let event_heartbeat = settings.milliseconds("event_heartbeat_ms")?;
-        Ok(Self { database, query_connections_max, event_readers_max, event_heartbeat })
+        Ok(Self { database, query_pool, event_readers_max, event_heartbeat })
     }
 }

@@ -54,6 +54,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Connections to PostgreSQL for queries, besides the one that fills it",
     ),
     value(
+        "query_connection_wait_ms",
+        "MS",
+        "2000",
+        "How long a query waits for one of them before it is answered with 503",
+    ),
+    value("query_connection_idle_ms", "MS", "600000", "After how long without use one of them is closed"),
+    value(
+        "query_timeout_ms",
+        "MS",
+        "10000",
+        "How long a statement of a query may take before PostgreSQL breaks it off",
+    ),
+    value(
         "event_readers_max",
         "COUNT",
         "64",

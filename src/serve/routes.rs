@@ -51,7 +51,7 @@ pub(super) fn all(
     };
     let (events, streams) = event_api::router(engine.log().clone(), apart.clone(), events);
     let parts = health::Parts { engine, views, view_lag_events_max: configuration.health.view_lag_events_max };
-    let pool = configuration.read_side.database.query_pool(configuration.read_side.query_connections_max);
+    let pool = configuration.read_side.database.query_pool(&configuration.read_side.query_pool);
     let queries = projections::query::router(QueryState::new(pool, Some(parts.views.clone())));
     let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
         .merge(commands)

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Query, RawPathParams};
 use axum::http::StatusCode;
+use axum::http::header::IF_NONE_MATCH;
 use axum::http::request::Parts;
 
 use crate::problem::{FieldError, Problem};
@@ -16,6 +17,7 @@ pub struct Asked {
     at: String,
     path: Vec<(String, String)>,
     query: Vec<(String, String)>,
+    if_none_match: Option<String>,
     known: Vec<&'static str>,
     errors: Vec<FieldError>,
 }
@@ -33,7 +35,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
         let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
         let Query(query) = query.map_err(|error| malformed("query string", error.to_string()))?;
-        Ok(Self { at: parts.uri.path().to_owned(), path, query, known: Vec::new(), errors: Vec::new() })
+        let if_none_match = parts.headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Ok(Self { at: parts.uri.path().to_owned(), path, query, if_none_match, known: Vec::new(), errors: Vec::new() })
     }
 }
 
@@ -86,6 +89,12 @@ impl Asked {
     #[must_use]
     pub fn given(&self, name: &str) -> Option<String> {
         self.query.iter().find(|(given, _)| given == name).map(|(_, value)| value.clone())
+    }
+
+    /// The header `If-None-Match`.
+    #[must_use]
+    pub fn if_none_match(&self) -> Option<&str> {
+        self.if_none_match.as_deref()
     }
 
     /// The request without some of its query parameters: its path and the others, sorted. The same for requests that

@@ -128,9 +128,9 @@ pub(super) async fn list(State(state): State<QueryState>, mut asked: Asked) -> A
     .map_err(failed)?;
     let next_cursor = page.cut(&mut rows, |row| vec![row.account_id.clone()]);
     let items = rows.into_iter().map(Account::from).collect();
-    let position = snapshot.position;
+    let moment = snapshot.moment;
     snapshot.close().await;
-    Ok(Answer::at(position, Listed { items, next_cursor, position: position.0 }))
+    Ok(Answer::at(moment, Listed { items, next_cursor, position: moment.position.0 }))
 }
 
 /// Shows an account
@@ -157,16 +157,16 @@ pub(super) async fn one(State(state): State<QueryState>, mut asked: Asked) -> An
     let account_id = asked.finish_with(account_id)?;
     let mut snapshot = state.snapshot(at.map_or(freshness, |at| at.needs(freshness))).await?;
     let row = find(snapshot.rows(), &account_id).await?;
-    let position = snapshot.position;
+    let moment = snapshot.moment;
     let (Some(at), Some(given)) = (at, given) else {
         snapshot.close().await;
         let version = row.version;
-        let account = AccountNow { account: row.into(), position: position.0 };
-        return Ok(Answer::at(position, OneAccount::Now(account)).version(version));
+        let account = AccountNow { account: row.into(), position: moment.position.0 };
+        return Ok(Answer::at(moment, OneAccount::Now(account)).version(version));
     };
     let until = Until::at(snapshot.rows(), at).await.map_err(failed)?;
     if !until.knows(&row) {
-        return Err(unknown(&format!("{account_id} at {given}")));
+        return Err(unknown(&format!("{account_id} at {given}")).into());
     }
     let last = balance_at(snapshot.rows(), &account_id, until).await.map_err(failed)?;
     snapshot.close().await;
@@ -176,9 +176,9 @@ pub(super) async fn one(State(state): State<QueryState>, mut asked: Asked) -> An
         last_posting: last.map(|(position, _)| position),
         account_id: row.account_id,
         owner_id: row.owner_id,
-        position: position.0,
+        position: moment.position.0,
     };
-    Ok(Answer::at(position, OneAccount::Then(then)))
+    Ok(Answer::at(moment, OneAccount::Then(then)))
 }
 
 /// The row of an account.

@@ -1,4 +1,5 @@
-//! Answers: JSON with the position that it reflects, and the problems that every query may have.
+//! Answers: JSON with the position that it reflects, the tag that tells whether it is still the same, and the problems
+//! that every query may have.
 
 use axum::Json;
 use axum::http::header::ETAG;
@@ -9,23 +10,40 @@ use http_problem::Problem;
 use serde::Serialize;
 use utoipa::IntoResponses;
 
+use super::tag::{Moment, Tag};
+
 /// A query's answer.
 pub(super) struct Answer<T> {
     body: T,
     position: Position,
+    tag: Option<Tag>,
     version: Option<i64>,
 }
 
+/// What a query gives where it gives no answer.
+#[derive(Debug)]
+pub(super) enum Unanswered {
+    /// It cannot be answered.
+    Problem(Problem),
+    /// The client has the answer: the read models are as they were when it asked before.
+    Unchanged(Position, Tag),
+}
+
 /// What a handler gives.
-pub(super) type Answered<T> = Result<Answer<T>, Problem>;
+pub(super) type Answered<T> = Result<Answer<T>, Unanswered>;
 
 impl<T> Answer<T> {
-    /// An answer that reflects a position.
-    pub(super) const fn at(position: Position, body: T) -> Self {
-        Self { body, position, version: None }
+    /// An answer that depends on nothing but what was asked and the read models at a moment.
+    pub(super) const fn at(moment: Moment, body: T) -> Self {
+        Self { body, position: moment.position, tag: moment.tag, version: None }
     }
 
-    /// Names the version of the one thing that the answer is about.
+    /// An answer that says what is now, and may be another in a moment.
+    pub(super) const fn now(position: Position, body: T) -> Self {
+        Self { body, position, tag: None, version: None }
+    }
+
+    /// Names the version of the one thing that the answer is about. It is the tag then: `If-Match` of a command takes it.
     pub(super) fn version(self, version: i64) -> Self {
         Self { version: Some(version), ..self }
     }
@@ -34,13 +52,36 @@ impl<T> Answer<T> {
 impl<T: Serialize> IntoResponse for Answer<T> {
     fn into_response(self) -> Response {
         let mut response = Json(self.body).into_response();
-        response.headers_mut().insert("bursar-position", HeaderValue::from(self.position.0));
-        if let Some(version) = self.version
-            && let Ok(tag) = HeaderValue::from_str(&format!("\"{version}\""))
-        {
-            response.headers_mut().insert(ETAG, tag);
+        let headers = response.headers_mut();
+        headers.insert("bursar-position", HeaderValue::from(self.position.0));
+        if let Some(version) = self.version {
+            if let Ok(tag) = HeaderValue::from_str(&format!("\"{version}\"")) {
+                headers.insert(ETAG, tag);
+            }
+        } else if let Some(tag) = self.tag {
+            tag.put(headers);
         }
         response
+    }
+}
+
+impl From<Problem> for Unanswered {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl IntoResponse for Unanswered {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Problem(problem) => problem.into_response(),
+            Self::Unchanged(position, tag) => {
+                let mut response = StatusCode::NOT_MODIFIED.into_response();
+                response.headers_mut().insert("bursar-position", HeaderValue::from(position.0));
+                tag.put(response.headers_mut());
+                response
+            }
+        }
     }
 }
 
@@ -97,6 +138,9 @@ fn is_temporary(error: &sqlx::Error) -> bool {
 #[derive(IntoResponses)]
 #[allow(dead_code, reason = "it stands for its description in the OpenAPI document")]
 pub(super) enum Problems {
+    /// The answer is the one whose `ETag` stands in `If-None-Match`.
+    #[response(status = 304)]
+    Unchanged,
     /// `invalid_request`: parameters are unknown or wrong; `errors` lists them all.
     #[response(status = 400, content_type = "application/problem+json")]
     Invalid(#[to_schema] Problem),

@@ -9,6 +9,7 @@ pub(super) use http_problem::Asked;
 use super::cursor;
 use super::page::Page;
 use super::snapshot::Freshness;
+use super::tag::Tag;
 
 const LIMIT_DEFAULT: usize = 100;
 const LIMIT_MAX: usize = 1_000;
@@ -19,7 +20,7 @@ const NOT_IN_SCOPE: [&str; 4] = ["cursor", "limit", "min_position", "wait_ms"];
 
 /// What every query can be asked.
 pub(super) trait AskedOfRows {
-    /// `min_position` and `wait_ms`.
+    /// `min_position`, `wait_ms` and `If-None-Match`.
     fn freshness(&mut self) -> Freshness;
 
     /// `limit` and `cursor`; `read` turns the key in a cursor into what the query needs.
@@ -39,6 +40,7 @@ impl AskedOfRows for Asked {
         Freshness {
             min_position: Position(min_position.unwrap_or(0)),
             wait_max: wait_ms.map_or(WAIT_DEFAULT, Duration::from_millis),
+            seen: self.if_none_match().and_then(Tag::among),
         }
     }
 

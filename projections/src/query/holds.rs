@@ -102,10 +102,10 @@ pub(super) async fn list(State(state): State<QueryState>, mut asked: Asked) -> A
         .await
         .map_err(failed)?;
     let next_cursor = page.cut(&mut rows, |row| vec![row.hold_id.clone()]);
-    let position = snapshot.position;
+    let moment = snapshot.moment;
     snapshot.close().await;
     let items = rows.into_iter().map(Hold::from).collect();
-    Ok(Answer::at(position, Listed { items, next_cursor, position: position.0 }))
+    Ok(Answer::at(moment, Listed { items, next_cursor, position: moment.position.0 }))
 }
 
 impl From<HoldRow> for Hold {

@@ -67,10 +67,10 @@ pub(super) async fn list(State(state): State<QueryState>, mut asked: Asked) -> A
     .map_err(failed)?;
     let next_cursor =
         page.cut(&mut rows, |row| vec![row.ordered_at.timestamp_micros().to_string(), row.order_id.clone()]);
-    let position = snapshot.position;
+    let moment = snapshot.moment;
     snapshot.close().await;
     let items = rows.into_iter().map(Order::read).collect::<Result<_, _>>()?;
-    Ok(Answer::at(position, Listed { items, next_cursor, position: position.0 }))
+    Ok(Answer::at(moment, Listed { items, next_cursor, position: moment.position.0 }))
 }
 
 /// Shows an order
@@ -101,8 +101,8 @@ pub(super) async fn one(State(state): State<QueryState>, mut asked: Asked) -> An
     let row = row.ok_or_else(|| not_found("order_not_found", "order", order_id.as_str()))?;
     let parts = detail::read(snapshot.rows(), &order_id).await.map_err(failed)?;
     let payments = payments::of_order(snapshot.rows(), &order_id).await?;
-    let position = snapshot.position;
+    let moment = snapshot.moment;
     snapshot.close().await;
     let version = row.version;
-    Ok(Answer::at(position, OneOrder::new(row, parts, payments, position)?).version(version))
+    Ok(Answer::at(moment, OneOrder::new(row, parts, payments, moment.position)?).version(version))
 }

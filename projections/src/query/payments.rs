@@ -143,10 +143,10 @@ pub(super) async fn list(State(state): State<QueryState>, mut asked: Asked) -> A
     .await
     .map_err(failed)?;
     let next_cursor = page.cut(&mut rows, |row| vec![row.payment_id.clone()]);
-    let position = snapshot.position;
+    let moment = snapshot.moment;
     snapshot.close().await;
     let items = rows.into_iter().map(Payment::read).collect::<Result<_, _>>()?;
-    Ok(Answer::at(position, Listed { items, next_cursor, position: position.0 }))
+    Ok(Answer::at(moment, Listed { items, next_cursor, position: moment.position.0 }))
 }
 
 /// All payments of an order.
@@ -189,12 +189,12 @@ pub(super) async fn one(State(state): State<QueryState>, mut asked: Asked) -> An
             .fetch_all(snapshot.rows())
             .await
             .map_err(failed)?;
-    let position = snapshot.position;
+    let moment = snapshot.moment;
     snapshot.close().await;
     let (version, currency) = (row.version, row.currency.clone());
     let operations = operations.into_iter().map(|operation| operation.view(&currency)).collect();
-    let payment = OnePayment { payment: Payment::read(row)?, operations, position: position.0 };
-    Ok(Answer::at(position, payment).version(version))
+    let payment = OnePayment { payment: Payment::read(row)?, operations, position: moment.position.0 };
+    Ok(Answer::at(moment, payment).version(version))
 }
 
 impl OperationRow {

@@ -99,10 +99,10 @@ pub(super) async fn list(State(state): State<QueryState>, mut asked: Asked) -> A
     .await
     .map_err(failed)?;
     let next_cursor = page.cut(&mut rows, |row| vec![row.product_id.clone()]);
-    let position = snapshot.position;
+    let moment = snapshot.moment;
     snapshot.close().await;
     let items = rows.into_iter().map(Product::from).collect();
-    Ok(Answer::at(position, Listed { items, next_cursor, position: position.0 }))
+    Ok(Answer::at(moment, Listed { items, next_cursor, position: moment.position.0 }))
 }
 
 /// Shows a product and its stock
@@ -128,11 +128,11 @@ pub(super) async fn one(State(state): State<QueryState>, mut asked: Asked) -> An
         .fetch_optional(snapshot.rows())
         .await
         .map_err(failed)?;
-    let position = snapshot.position;
+    let moment = snapshot.moment;
     snapshot.close().await;
     let row = row.ok_or_else(|| not_found("unknown_product", "product", product_id.as_str()))?;
     let version = row.version;
-    Ok(Answer::at(position, OneProduct { product: row.into(), position: position.0 }).version(version))
+    Ok(Answer::at(moment, OneProduct { product: row.into(), position: moment.position.0 }).version(version))
 }
 
 impl From<ProductRow> for Product {

@@ -92,7 +92,7 @@ pub(super) async fn list(State(state): State<QueryState>, asked: Asked) -> Answe
     let rows = match (state.checkpoints().await, state.monitor()) {
         (Ok(rows), _) => rows,
         (Err(_), Some(_)) => Vec::new(),
-        (Err(error), None) => return Err(failed(error)),
+        (Err(error), None) => return Err(failed(error).into()),
     };
     let mut items: Vec<_> = rows.chunk_by(|one, next| one.name == next.name).map(Projection::of_rows).collect();
     if let Some(monitor) = state.monitor() {
@@ -108,7 +108,7 @@ pub(super) async fn list(State(state): State<QueryState>, asked: Asked) -> Answe
         (item.state, item.error) = (status.state.as_str(), status.state.error());
     }
     let position = items.iter().find(|item| item.name == READ_MODELS).map_or(0, |item| item.position);
-    Ok(Answer::at(Position(position), Projections { items, position }))
+    Ok(Answer::now(Position(position), Projections { items, position }))
 }
 
 impl Projection {

@@ -77,7 +77,7 @@ pub(super) async fn list(State(state): State<QueryState>, mut asked: Asked) -> A
     .await
     .map_err(failed)?;
     let next_cursor = page.cut(&mut items, |row| vec![row.position.to_string()]);
-    let position = snapshot.position;
+    let moment = snapshot.moment;
     snapshot.close().await;
-    Ok(Answer::at(position, Listed { items, next_cursor, position: position.0 }))
+    Ok(Answer::at(moment, Listed { items, next_cursor, position: moment.position.0 }))
 }

@@ -121,10 +121,10 @@ pub(super) async fn by(State(state): State<QueryState>, mut asked: Asked) -> Ans
     .await
     .map_err(failed)?;
     let next_cursor = page.cut(&mut rows, |row| vec![row.key.clone(), row.currency.clone()]);
-    let position = snapshot.position;
+    let moment = snapshot.moment;
     snapshot.close().await;
     let items = rows.into_iter().map(Sales::read).collect::<Result<_, _>>()?;
-    Ok(Answer::at(position, Listed { items, next_cursor, position: position.0 }))
+    Ok(Answer::at(moment, Listed { items, next_cursor, position: moment.position.0 }))
 }
 
 impl Sales {

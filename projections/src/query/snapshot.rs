@@ -9,8 +9,9 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use tokio::time::{Instant, sleep_until};
 use utoipa::IntoParams;
 
-use super::answer::failed;
-use crate::checkpoint::{self, READ_MODELS};
+use super::answer::{Unanswered, failed};
+use super::tag::{Moment, Tag};
+use crate::checkpoint::READ_MODELS;
 use crate::worker::status::Monitor;
 
 /// How often the checkpoint is looked at by those who wait for a position that another process applies.
@@ -41,6 +42,8 @@ pub(super) struct Recency {
 pub(super) struct Freshness {
     pub(super) min_position: Position,
     pub(super) wait_max: Duration,
+    /// The moment whose answer the client has.
+    pub(super) seen: Option<Tag>,
 }
 
 impl Freshness {
@@ -53,7 +56,7 @@ impl Freshness {
 /// The read models at one moment.
 pub(super) struct Snapshot {
     transaction: Transaction<'static, Postgres>,
-    pub(super) position: Position,
+    pub(super) moment: Moment,
 }
 
 impl Snapshot {
@@ -85,19 +88,21 @@ impl QueryState {
         self.monitor.as_ref()
     }
 
-    /// The read models as soon as they are recent enough.
-    pub(super) async fn snapshot(&self, freshness: Freshness) -> Result<Snapshot, Problem> {
-        let Freshness { min_position: wanted, wait_max } = freshness;
+    /// The read models as soon as they are recent enough, unless the client has the answer already.
+    pub(super) async fn snapshot(&self, freshness: Freshness) -> Result<Snapshot, Unanswered> {
+        let Freshness { min_position: wanted, wait_max, seen } = freshness;
         let deadline = Instant::now() + wait_max;
         loop {
             let snapshot = self.begin().await.map_err(failed)?;
-            if snapshot.position >= wanted {
-                return Ok(snapshot);
+            let Moment { position: reached, tag } = snapshot.moment;
+            if reached >= wanted {
+                let Some(tag) = tag.filter(|tag| seen == Some(*tag)) else { return Ok(snapshot) };
+                snapshot.close().await;
+                return Err(Unanswered::Unchanged(reached, tag));
             }
-            let reached = snapshot.position;
             snapshot.close().await;
             if Instant::now() >= deadline {
-                return Err(behind(wanted, reached));
+                return Err(behind(wanted, reached).into());
             }
             self.wait(wanted, deadline).await;
         }
@@ -105,8 +110,8 @@ impl QueryState {
 
     async fn begin(&self) -> Result<Snapshot, sqlx::Error> {
         let mut transaction = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        let position = checkpoint::position(&mut transaction, READ_MODELS).await?.unwrap_or_default();
-        Ok(Snapshot { transaction, position })
+        let moment = Moment::of(&mut transaction, READ_MODELS).await?;
+        Ok(Snapshot { transaction, moment })
     }
 
     /// Until the position is there, as far as is known here, or it is time to look again.

@@ -122,7 +122,7 @@ pub(super) async fn statement(State(state): State<QueryState>, mut asked: Asked)
         None => Until::NOW,
     };
     if !until.knows(&account) {
-        return Err(unknown(account_id.as_str()));
+        return Err(unknown(account_id.as_str()).into());
     }
     let not_before = match from {
         Some(from) => first_position_since(snapshot.rows(), from.begins()).await.map_err(failed)?,
@@ -148,11 +148,11 @@ pub(super) async fn statement(State(state): State<QueryState>, mut asked: Asked)
     .await
     .map_err(failed)?;
     let next_cursor = page.cut(&mut rows, |row| vec![row.position.to_string(), row.leg.to_string()]);
-    let position = snapshot.position;
+    let moment = snapshot.moment;
     snapshot.close().await;
     let items = rows.into_iter().map(Posting::from).collect();
     let account_id = account.account_id;
-    Ok(Answer::at(position, Statement { account_id, items, next_cursor, position: position.0 }))
+    Ok(Answer::at(moment, Statement { account_id, items, next_cursor, position: moment.position.0 }))
 }
 
 impl From<JournalRow> for Posting {

@@ -87,7 +87,7 @@ pub(super) async fn one(State(state): State<QueryState>, mut asked: Asked) -> An
     let mut snapshot = state.snapshot(freshness).await?;
     let row: Option<TransferRow> =
         sqlx::query_as(ONE).bind(transfer_id.as_str()).fetch_optional(snapshot.rows()).await.map_err(failed)?;
-    let position = snapshot.position;
+    let moment = snapshot.moment;
     snapshot.close().await;
     let row = row.ok_or_else(|| not_found("transfer_not_found", "transfer", transfer_id.as_str()))?;
     let transfer = Transfer {
@@ -107,7 +107,7 @@ pub(super) async fn one(State(state): State<QueryState>, mut asked: Asked) -> An
         reversed_at: row.reversed_at,
         reversed_position: row.reversed_position,
         reversal_reason: row.reversal_reason,
-        position: position.0,
+        position: moment.position.0,
     };
-    Ok(Answer::at(position, transfer))
+    Ok(Answer::at(moment, transfer))
 }

@@ -85,7 +85,7 @@ pub(super) async fn whole(State(state): State<QueryState>, mut asked: Asked) -> 
             .fetch_all(snapshot.rows())
             .await
             .map_err(failed)?;
-    let position = snapshot.position;
+    let moment = snapshot.moment;
     snapshot.close().await;
     let mut lines: BTreeMap<String, Vec<(String, Turnover)>> = BTreeMap::new();
     for (currency, ledger_account, debits, credits) in rows {
@@ -95,7 +95,7 @@ pub(super) async fn whole(State(state): State<QueryState>, mut asked: Asked) -> 
     }
     let currencies = lines.into_iter().map(|(currency, lines)| of_currency(currency, &lines));
     let currencies = currencies.collect::<Result<_, Problem>>()?;
-    Ok(Answer::at(position, TrialBalance { currencies, position: position.0 }))
+    Ok(Answer::at(moment, TrialBalance { currencies, position: moment.position.0 }))
 }
 
 fn of_currency(currency: String, lines: &[(String, Turnover)]) -> Result<CurrencyBooked, Problem> {

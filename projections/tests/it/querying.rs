@@ -5,6 +5,7 @@ mod lists;
 mod parameters;
 mod recency;
 mod scans;
+mod tags;
 
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use http_body_util::BodyExt;
-use projections::database::Database;
+use projections::database::{Database, QueryPool};
 use projections::query::{QueryState, router};
 use projections::worker::status::Monitor;
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub(crate) struct Answered {
 
 impl Api {
     pub(crate) fn new(database: &Database, monitor: Option<Monitor>) -> Self {
-        let pool = database.query_pool(4);
+        let pool = database.query_pool(&QueryPool { connections_max: 4, ..QueryPool::default() });
         let (router, document) = router(QueryState::new(pool.clone(), monitor)).split_for_parts();
         Self { document, pool, router }
     }
@@ -41,6 +41,14 @@ impl Api {
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         let body = serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{path}: {error}: {bytes:?}"));
         Answered { status, headers, body }
+    }
+
+    /// Asks with `If-None-Match`; gives status, headers and the bytes of the body.
+    pub(crate) async fn ask_unless(&self, path: &str, tag: &str) -> (u16, HeaderMap, Vec<u8>) {
+        let request = Request::builder().uri(path).header("if-none-match", tag).body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        (status, headers, response.into_body().collect().await.unwrap().to_bytes().to_vec())
     }
 
     /// The body of an answer, letter by letter.
