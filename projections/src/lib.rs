@@ -6,6 +6,7 @@ pub mod database;
 pub mod feed;
 mod metrics;
 pub mod model;
+pub mod parked;
 pub mod partition;
 pub mod query;
 pub mod reset;

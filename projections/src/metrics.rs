@@ -15,6 +15,10 @@ pub(crate) fn describe() {
     describe_gauge!("bursar_projection_lag_events", "How many events the read models are behind the log.");
     describe_counter!("bursar_projection_retries_total", "What failed and was tried again.");
     describe_gauge!(
+        "bursar_projection_parked_streams",
+        "Streams of which nothing is applied until somebody has looked, because an event of them could not be applied."
+    );
+    describe_gauge!(
         "bursar_projection_stopped",
         "1 where the worker applies nothing any more until somebody has looked."
     );
@@ -36,6 +40,11 @@ pub(crate) fn at(position: Position, head: Position) {
 /// Something failed and will be tried again.
 pub(crate) fn retried(what: &'static str) {
     counter!("bursar_projection_retries_total", "projection" => READ_MODELS, "what" => what).increment(1);
+}
+
+/// How many streams are parked.
+pub(crate) fn parked(streams: u64) {
+    gauge!("bursar_projection_parked_streams", "projection" => READ_MODELS).set(streams as f64);
 }
 
 /// Whether the worker has stopped for good.

@@ -38,6 +38,8 @@ use self::shipments::{ShipmentChange, ShipmentLineRow};
 use self::stamp::{Stamp, minute_of};
 use self::transfers::TransferChange;
 use crate::feed::{Content, Record};
+use crate::parked::stored::StoredEvent;
+use crate::parked::{NewlyParked, Why};
 use crate::partition::{Gap, PartitionId, Place, Places, Step, step};
 
 /// What a run of records changes in the read models, and how it moves the places in the partitions they came from.
@@ -45,6 +47,10 @@ use crate::partition::{Gap, PartitionId, Place, Places, Step, step};
 pub struct Changes {
     places: BTreeMap<PartitionId, Moved>,
     events: u64,
+    /// Streams that cannot be applied any more.
+    pub(crate) newly_parked: Vec<NewlyParked>,
+    /// Events of parked streams.
+    pub(crate) waiting: Vec<StoredEvent>,
     pub(crate) minutes: BTreeMap<DateTime<Utc>, Position>,
     pub(crate) accounts: BTreeMap<AccountId, AccountChange>,
     pub(crate) holds: BTreeMap<(AccountId, HoldId), HoldChange>,
@@ -109,6 +115,30 @@ impl Changes {
         Ok(step)
     }
 
+    /// Takes up the next record, whose event waits behind its parked stream, or parks it.
+    ///
+    /// # Errors
+    /// [`Gap`] as of [`Changes::step`].
+    pub(crate) fn set_aside(&mut self, record: &Record, because: Option<(Why, &str)>) -> Result<(), Gap> {
+        if self.pass(record)? == Step::Skip {
+            return Ok(());
+        }
+        let event = match &record.content {
+            Content::Event(event) => StoredEvent::of(event),
+            Content::Undecodable(event) => StoredEvent::of_undecodable(event),
+            Content::Watermark => return Ok(()),
+        };
+        self.newly_parked.extend(because.map(|(why, error)| NewlyParked {
+            stream: event.stream.clone(),
+            position: event.position,
+            event_type: event.event_type.clone(),
+            why,
+            error: error.to_owned(),
+        }));
+        self.waiting.push(event);
+        Ok(())
+    }
+
     /// Takes up the next record and applies the event that it holds.
     ///
     /// # Errors
@@ -123,7 +153,7 @@ impl Changes {
     }
 
     /// Applies an event, wherever it stands.
-    fn add(&mut self, event: &RecordedEvent) {
+    pub(crate) fn add(&mut self, event: &RecordedEvent) {
         apply(self, event);
         self.events += 1;
     }

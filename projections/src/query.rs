@@ -11,6 +11,7 @@ mod holds;
 mod money;
 mod orders;
 mod page;
+mod parked;
 mod payments;
 mod products;
 mod projections;

@@ -2,8 +2,10 @@
 //! go away at any moment: the worker waits and goes on from the checkpoint, which alone says what was applied.
 
 mod backoff;
+mod fold;
 mod follow;
 pub mod status;
+mod writing;
 
 use std::time::Duration;
 

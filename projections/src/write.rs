@@ -6,6 +6,7 @@ mod journal;
 mod ledger;
 mod minutes;
 mod orders;
+mod parked;
 mod payments;
 mod products;
 mod rejections;
@@ -36,6 +37,9 @@ pub enum WriteError {
     /// Another worker follows a partition now.
     #[error(transparent)]
     TakenOver(#[from] TakenOver),
+    /// A stream is no longer parked behind which events were to wait: it was retried or released.
+    #[error("a stream behind which events were to wait is no longer parked")]
+    NotParked,
     /// A row that an event changes is not there.
     #[error("{missing} of the rows to change are not in table {table}: the read models lack what came before")]
     RowMissing {
@@ -70,7 +74,7 @@ impl WriteError {
     pub fn is_about_the_events(&self) -> bool {
         match self {
             Self::RowMissing { .. } | Self::OrderMissing { .. } => true,
-            Self::Moved { .. } | Self::TakenOver(_) => false,
+            Self::Moved { .. } | Self::TakenOver(_) | Self::NotParked => false,
             Self::Database { source, .. } => match source {
                 // 22: a value that does not fit; 23: a constraint. Everything else can heal without the events.
                 sqlx::Error::Database(error) => {
@@ -91,6 +95,13 @@ pub async fn write(connection: &mut PgConnection, claim: &Claim, changes: &Chang
     let mut transaction = connection.begin().await.map_err(WriteError::doing("beginning a transaction"))?;
     let tx = &mut *transaction;
     checkpoint::advance(tx, claim, changes).await?;
+    write_rows(tx, changes).await?;
+    parked::write(tx, &changes.newly_parked, &changes.waiting).await?;
+    transaction.commit().await.map_err(WriteError::doing("committing"))
+}
+
+/// Applies changes to the read models, in a transaction of the caller's.
+pub(crate) async fn write_rows(tx: &mut PgConnection, changes: &Changes) -> Result<(), WriteError> {
     let opening_balances = accounts::write(tx, &changes.accounts).await?;
     journal::write(tx, &changes.journal, &opening_balances).await?;
     accounts::write_holds(tx, &changes.holds).await?;
@@ -102,8 +113,7 @@ pub async fn write(connection: &mut PgConnection, claim: &Claim, changes: &Chang
     // Last what workers of all partitions change, so that they wait for one another as shortly as can be.
     sales::write(tx, &changes.sales).await?;
     minutes::write(tx, &changes.minutes).await?;
-    ledger::write(tx, &changes.ledger).await?;
-    transaction.commit().await.map_err(WriteError::doing("committing"))
+    ledger::write(tx, &changes.ledger).await
 }
 
 /// One column of rows, to be bound as an array.

@@ -38,6 +38,19 @@ pub(crate) enum Failure {
     /// A backup cannot be read or written, or a log cannot be restored.
     #[error("{0}")]
     Unusable(String),
+    /// What was said on the command line cannot be meant.
+    #[error("{0}")]
+    Usage(String),
+    /// A stream of the read models cannot be applied.
+    #[error("{stream} stays parked at position {at}: {error}")]
+    StillParked {
+        /// The stream.
+        stream: String,
+        /// The event.
+        at: u64,
+        /// What was said about it.
+        error: String,
+    },
     /// Nothing was done, because it would have been wrong.
     #[error("{0}")]
     Refused(String),
@@ -54,6 +67,8 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Damaged(_) | Self::Incomplete(_) | Self::Broken { .. } | Self::BackupDamaged(_) => ExitCode::from(1),
+            Self::StillParked { .. } => ExitCode::from(1),
+            Self::Usage(_) => ExitCode::from(2),
             Self::Unreadable(_) | Self::Unusable(_) | Self::Output(_) | Self::ReaderGone => ExitCode::from(3),
             Self::Refused(_) => ExitCode::from(4),
         }

@@ -1,5 +1,5 @@
-//! `replay-tool`: what compliance staff ask the log, and backups of it. Never changes a log that exists; works while the
-//! server runs. A subcommand per file.
+//! `replay-tool`: what compliance staff ask the log, backups of it, and care for the read models that are made of it.
+//! Never changes a log that exists; works while the server runs. A subcommand per file.
 
 mod as_of;
 mod backup;
@@ -8,7 +8,9 @@ mod failure;
 mod history;
 mod moment;
 mod output;
+mod parked;
 mod progress;
+mod read_models;
 mod recorded;
 mod restore;
 mod verify;
@@ -24,11 +26,12 @@ use crate::failure::Failure;
 use crate::moment::Moment;
 
 /// Looks into a log of Bursar: whether it is whole, what happened, what was true at a moment. Copies it into a backup,
-/// and makes a log of a backup again. Never changes the log, and may be used while the server runs.
+/// and makes a log of a backup again; cares for the read models. Never changes the log, and may be used while the server
+/// runs.
 ///
-/// Exit codes: 0 all is well; 1 the log or the backup is damaged or does not verify; 2 wrong usage; 3 something cannot
-/// be read or written; 4 refused, and nothing was changed: a folder is not empty or in use, or a backup is of another
-/// log.
+/// Exit codes: 0 all is well; 1 the log or the backup is damaged or does not verify, or a stream stays parked; 2 wrong
+/// usage; 3 something cannot be read or written; 4 refused, and nothing was changed: a folder is not empty or in use, a
+/// backup is of another log, or a stream is not parked at that event.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 120)]
 struct Arguments {
@@ -128,6 +131,12 @@ enum Question {
         #[command(flatten)]
         answer: Answer,
     },
+    /// The streams of which an event could not be applied to the read models: lists them, tries them again, leaves an
+    /// event out.
+    Parked {
+        #[command(subcommand)]
+        what: parked::Parked,
+    },
 }
 
 fn main() -> ExitCode {
@@ -144,6 +153,7 @@ fn main() -> ExitCode {
             restore::answer(&from, &into, restore::until(position, time), answer.format)
         }
         Question::CheckBackup { backup, answer } => check_backup::answer(&backup, answer.format),
+        Question::Parked { what } => parked::answer(&what),
     };
     match answered {
         // Whoever read the answer has had enough of it.

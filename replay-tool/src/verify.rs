@@ -143,6 +143,8 @@ fn fault(failure: &Failure) -> Option<Fault<'_>> {
         | Failure::Unreadable(_)
         | Failure::Unusable(_)
         | Failure::Refused(_)
+        | Failure::Usage(_)
+        | Failure::StillParked { .. }
         | Failure::Output(_)
         | Failure::ReaderGone => None,
     }

@@ -5,16 +5,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use command_api::engine::Engine;
-use event_store::kafka::relay::RelayMonitor;
-use event_store::kafka::status::RelayState;
 use event_store::log::scrub::ScrubDamage;
 use projections::worker::status::{Monitor, State as WorkerState};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-use super::watch::name;
 
 /// What the answers are found out from.
 #[derive(Clone)]
@@ -23,8 +19,6 @@ pub(super) struct Parts {
     pub engine: Engine,
     /// The worker that fills the read models.
     pub views: Monitor,
-    /// The relay to Kafka, where there is one.
-    pub relay: Option<RelayMonitor>,
     /// How many events the read models may be behind.
     pub view_lag_events_max: u64,
 }
@@ -47,18 +41,23 @@ struct Readiness {
     log: LogReadiness,
     /// The read models: whether they are filled and not too far behind.
     views: ViewsReadiness,
-    /// The stream through Kafka, where it is configured. It does not keep the server from being ready.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kafka: Option<RelayReadiness>,
     /// What somebody should look after, although the server can do its work.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Warning>,
 }
 
+/// What somebody should look after.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+enum Warning {
+    Damage(Damage),
+    Parked(Parked),
+}
+
 /// Damage in the log that was found by reading it again.
 #[derive(Debug, Serialize, ToSchema)]
-struct Warning {
-    /// What it is about: `log_damaged`.
+struct Damage {
+    /// `log_damaged`.
     #[schema(example = "log_damaged")]
     code: &'static str,
     /// The segment of the log.
@@ -75,6 +74,19 @@ struct Warning {
     last_position: Option<u64>,
     /// What is wrong.
     reason: String,
+    /// What to do.
+    cure: &'static str,
+}
+
+/// Streams of which nothing is applied to the read models, because an event of them could not be.
+#[derive(Debug, Serialize, ToSchema)]
+struct Parked {
+    /// `streams_parked`.
+    #[schema(example = "streams_parked")]
+    code: &'static str,
+    /// How many.
+    #[schema(example = 1)]
+    streams: u64,
     /// What to do.
     cure: &'static str,
 }
@@ -107,23 +119,6 @@ struct ViewsReadiness {
     reason: Option<String>,
 }
 
-/// Whether events go to Kafka.
-#[derive(Debug, Serialize, ToSchema)]
-struct RelayReadiness {
-    /// Whether they are sent, or there is nothing to send.
-    ok: bool,
-    /// `starting`, `running`, `waiting` (it goes on by itself) or `stopped` (until somebody has looked).
-    #[schema(example = "running")]
-    state: &'static str,
-    /// Every event up to this position is in the topic.
-    position: u64,
-    /// How many events are not in the topic yet.
-    lag_events: u64,
-    /// What stands in the way.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-}
-
 /// The routes of this file.
 pub(super) fn routes(parts: Parts) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(live)).routes(routes!(ready)).with_state(parts)
@@ -141,8 +136,8 @@ async fn live() -> Json<Alive> {
 
 /// Whether the server can do its work
 ///
-/// Commands can be appended and the read models are not too far behind. Damage that was found in the log is told as a
-/// warning, for it does not keep the server from working. While it cannot, traffic should go elsewhere;
+/// Commands can be appended and the read models are not too far behind. Damage that was found in the log, and streams
+/// that are parked, are told as warnings, for they do not keep the server from working. While it cannot, traffic should go elsewhere;
 /// restarting does not help.
 #[utoipa::path(get, path = "/health/ready", operation_id = "is_ready", tag = "operations", responses(
     (status = 200, body = Readiness, description = "It can"),
@@ -155,12 +150,21 @@ async fn ready(State(parts): State<Parts>) -> Response {
         false => ("not_ready", StatusCode::SERVICE_UNAVAILABLE),
     };
     let damaged = parts.engine.log().scrub_status().damaged;
-    let warnings = damaged.into_iter().map(Warning::of).collect();
-    let kafka = parts.relay.as_ref().map(RelayReadiness::of);
-    (code, Json(Readiness { status, log, views, kafka, warnings })).into_response()
+    let damaged = damaged.into_iter().map(|damage| Warning::Damage(Damage::of(damage)));
+    let warnings = damaged.chain(Parked::of(&parts.views).map(Warning::Parked)).collect();
+    (code, Json(Readiness { status, log, views, warnings })).into_response()
 }
 
-impl Warning {
+impl Parked {
+    fn of(monitor: &Monitor) -> Option<Self> {
+        let streams = monitor.status().parked_streams;
+        let cure = "GET /v1/projections/read_models/parked, or replay-tool parked list, says which and why; when the \
+                    reason is gone, have them retried";
+        (streams > 0).then_some(Self { code: "streams_parked", streams, cure })
+    }
+}
+
+impl Damage {
     fn of(damage: ScrubDamage) -> Self {
         Self {
             code: "log_damaged",
@@ -182,18 +186,6 @@ impl LogReadiness {
         let failure = log.failure().map(|failed| failed.to_string());
         let reason = failure.or(room.disk_full).or(room.stalled);
         Self { ok: reason.is_none(), position: log.durable().0, room_bytes: room.bytes, reason }
-    }
-}
-
-impl RelayReadiness {
-    fn of(monitor: &RelayMonitor) -> Self {
-        let (status, lag_events) = (monitor.status(), monitor.lag_events());
-        let (ok, state, position) = (status.state == RelayState::Running, name(&status.state), status.position.0);
-        let reason = match status.state {
-            RelayState::Starting | RelayState::Running => None,
-            RelayState::Waiting { reason } | RelayState::Stopped { reason } => Some(reason),
-        };
-        Self { ok, state, position, lag_events, reason }
     }
 }
 

@@ -13,7 +13,7 @@ const ARROWS: &[(&str, &str, &[&str])] = &[
     ("http-problem", "command-api/http-problem", &[]),
     ("command-api", "command-api", &["domain", "event-store", "http-problem"]),
     ("projections", "projections", &["domain", "event-store", "http-problem"]),
-    ("replay-tool", "replay-tool", &["domain", "event-store"]),
+    ("replay-tool", "replay-tool", &["domain", "event-store", "projections"]),
     ("bursar", "", &["domain", "event-store", "event-api", "command-api", "http-problem", "projections"]),
 ];
 

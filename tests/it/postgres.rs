@@ -48,7 +48,8 @@ pub(crate) async fn execute(url: &str, statement: &str) {
 pub(crate) async fn tables(url: &str, schema: &str) -> Vec<String> {
     let tables = format!(
         "SELECT tablename::text FROM pg_tables WHERE schemaname = '{schema}' \
-         AND tablename NOT IN ('_sqlx_migrations', 'projection_checkpoints') ORDER BY tablename"
+         AND tablename NOT IN ('_sqlx_migrations', 'projection_checkpoints', 'parked_streams', 'parked_events', \
+         'left_out_events') ORDER BY tablename"
     );
     ask(url, &tables).await
 }

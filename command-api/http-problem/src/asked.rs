@@ -65,6 +65,15 @@ impl Asked {
         self.parse(name, &value)
     }
 
+    /// A query parameter that must be there. `None` where it is not, or wrong; then [`Asked::finish`] fails.
+    pub fn required<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Option<T> {
+        let value = self.optional(name);
+        if !self.query.iter().any(|(given, _)| given == name) {
+            self.errors.push(FieldError::new(name, "missing_field", format!("{name} is required")));
+        }
+        value
+    }
+
     /// A query parameter that is one of some words.
     pub fn word(&mut self, name: &'static str, allowed: &[&'static str]) -> Option<&'static str> {
         let given: String = self.optional(name)?;

@@ -10,7 +10,6 @@ mod feed;
 mod flips;
 mod golden;
 mod index;
-mod kafka;
 mod lsm;
 mod measured;
 mod refusal;

@@ -1,6 +1,7 @@
 //! Claiming partitions: whoever claims one last is the only one that can move its checkpoint. Checkpoints are made
 //! here, and carried over when a projection goes on from another feed of the same log.
 
+use chrono::{DateTime, Utc};
 use domain::ids::Position;
 use sqlx::{Connection, PgConnection};
 
@@ -153,8 +154,9 @@ async fn carry_over(
         return Err(ClaimError::OtherFeed { filled_from, source_now, lowest, highest });
     }
     let epoch = rows.iter().map(|(.., epoch)| *epoch).max().unwrap_or_default();
-    let times: Option<(Option<chrono::DateTime<chrono::Utc>>, chrono::DateTime<chrono::Utc>)> = sqlx::query_as(
-        "SELECT MAX(recorded_at), MAX(updated_at) FROM projection_checkpoints WHERE name = $1 HAVING COUNT(*) > 0",
+    let kept: Option<(Option<DateTime<Utc>>, DateTime<Utc>, i64)> = sqlx::query_as(
+        "SELECT MAX(recorded_at), MAX(updated_at), MAX(revision) FROM projection_checkpoints WHERE name = $1 \
+         HAVING COUNT(*) > 0",
     )
     .bind(name)
     .fetch_optional(&mut *tx)
@@ -166,14 +168,17 @@ async fn carry_over(
         .await
         .map_err(failed("removing those of another feed"))?;
     create(tx, name, assignment, lowest.0.cast_signed(), epoch).await.map_err(failed("making those of this feed"))?;
-    if let Some((recorded_at, updated_at)) = times {
-        sqlx::query("UPDATE projection_checkpoints SET recorded_at = $2, updated_at = $3 WHERE name = $1")
-            .bind(name)
-            .bind(recorded_at)
-            .bind(updated_at)
-            .execute(tx)
-            .await
-            .map_err(failed("carrying over their times"))?;
+    if let Some((recorded_at, updated_at, revision)) = kept {
+        sqlx::query(
+            "UPDATE projection_checkpoints SET recorded_at = $2, updated_at = $3, revision = $4 WHERE name = $1",
+        )
+        .bind(name)
+        .bind(recorded_at)
+        .bind(updated_at)
+        .bind(revision)
+        .execute(tx)
+        .await
+        .map_err(failed("carrying over what is known of them"))?;
     }
     Ok(())
 }

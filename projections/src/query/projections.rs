@@ -18,6 +18,8 @@ struct CheckpointRow {
     partition: i32,
     source: String,
     owner: String,
+    parked_streams: i64,
+    left_out_events: i64,
     position: i64,
     recorded_at: Option<DateTime<Utc>>,
     updated_at: DateTime<Utc>,
@@ -47,6 +49,13 @@ struct Projection {
     recorded_at: Option<DateTime<Utc>>,
     /// When it last applied something; null where PostgreSQL cannot be reached.
     updated_at: Option<DateTime<Utc>>,
+    /// How many streams are parked: of them nothing is applied until somebody has looked; null where PostgreSQL cannot be
+    /// reached.
+    #[schema(example = 0)]
+    parked_streams: Option<i64>,
+    /// How many events somebody has had left out; null where PostgreSQL cannot be reached.
+    #[schema(example = 0)]
+    left_out_events: Option<i64>,
     /// The feed that it follows: `log`, or the name of a topic.
     #[schema(example = "log")]
     source: Option<String>,
@@ -117,6 +126,8 @@ impl Projection {
         Self {
             recorded_at: behind.and_then(|row| row.recorded_at),
             updated_at: rows.iter().map(|row| row.updated_at).max(),
+            parked_streams: behind.map(|row| row.parked_streams),
+            left_out_events: behind.map(|row| row.left_out_events),
             source: behind.map(|row| row.source.clone()),
             partitions: rows.iter().map(Partition::of_row).collect(),
             ..Self::unknown(
@@ -136,6 +147,8 @@ impl Projection {
             error: None,
             recorded_at: None,
             updated_at: None,
+            parked_streams: None,
+            left_out_events: None,
             source: None,
             partitions: Vec::new(),
         }
@@ -157,8 +170,10 @@ impl Partition {
 impl QueryState {
     async fn checkpoints(&self) -> Result<Vec<CheckpointRow>, sqlx::Error> {
         sqlx::query_as(
-            "SELECT name, partition, source, owner, position, recorded_at, updated_at FROM projection_checkpoints \
-             ORDER BY name, partition",
+            "SELECT name, partition, source, owner, position, recorded_at, updated_at, \
+             (SELECT COUNT(*) FROM parked_streams) AS parked_streams, \
+             (SELECT COUNT(*) FROM left_out_events) AS left_out_events \
+             FROM projection_checkpoints ORDER BY name, partition",
         )
         .fetch_all(self.pool())
         .await

@@ -6,7 +6,8 @@ use utoipa_axum::routes;
 
 use super::snapshot::QueryState;
 use super::{
-    accounts, holds, orders, payments, products, projections, rejections, sales, statement, transfers, trial_balance,
+    accounts, holds, orders, parked, payments, products, projections, rejections, sales, statement, transfers,
+    trial_balance,
 };
 
 #[derive(OpenApi)]
@@ -35,5 +36,8 @@ pub fn router(state: QueryState) -> OpenApiRouter {
         .routes(routes!(rejections::list)) //        GET /v1/rejections
         .routes(routes!(sales::by)) //               GET /v1/analytics/sales
         .routes(routes!(projections::list)) //       GET /v1/projections
+        .routes(routes!(parked::parked)) //          GET /v1/projections/{id}/parked
+        .routes(routes!(parked::try_again)) //       POST /v1/projections/{id}/parked/{stream}/retry
+        .routes(routes!(parked::leave_out)) //       POST /v1/projections/{id}/parked/{stream}/release
         .with_state(state)
 }

@@ -17,7 +17,8 @@ pub(super) struct Moment {
     pub(super) tag: Option<Tag>,
 }
 
-/// A digest of the log, of how far each partition has come, and of the program that reads: equal tags, equal answers.
+/// A digest of the log, of how far each partition has come, of what was put right since, and of the program that reads:
+/// equal tags, equal answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tag(u128);
 
@@ -53,8 +54,8 @@ impl Moment {
     /// Where a projection is, as its checkpoints tell.
     pub(super) async fn of(rows: &mut PgConnection, projection: &str) -> Result<Self, sqlx::Error> {
         let (position, tag): (Option<i64>, Option<String>) = sqlx::query_as(
-            "SELECT MIN(position), md5($2 || string_agg(concat_ws(' ', log_id, source, partition, position), ',' \
-             ORDER BY partition)) FROM projection_checkpoints WHERE name = $1",
+            "SELECT MIN(position), md5($2 || string_agg(concat_ws(' ', log_id, source, partition, position, \
+             revision), ',' ORDER BY partition)) FROM projection_checkpoints WHERE name = $1",
         )
         .bind(projection)
         .bind(env!("CARGO_PKG_VERSION"))

@@ -7,7 +7,6 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::checkpoint::{ClaimError, TakenOver};
-use crate::feed::Undecodable;
 use crate::partition::Gap;
 
 /// Where the worker is.
@@ -19,6 +18,9 @@ pub struct Status {
     pub state: State,
     /// Whether it follows all partitions, so that its position is that of the read models.
     pub whole: bool,
+    /// How many streams are parked in the partitions that it follows: of them nothing is applied until somebody has
+    /// looked.
+    pub parked_streams: u64,
 }
 
 /// What the worker is doing.
@@ -66,22 +68,6 @@ pub enum StopReason {
     /// The feed left events out.
     #[error(transparent)]
     Gap(#[from] Gap),
-    /// The feed has an event that this program cannot read.
-    #[error("{0}. Run the version of Bursar that wrote it, or a newer one")]
-    Undecodable(#[from] Undecodable),
-    /// An event does not fit into the read models.
-    #[error(
-        "the event at position {position}, of type {event_type:?}, cannot be applied: {error}. Everything before it \
-         was. If the read models were changed by hand, empty them and fill them again; else this is a fault of Bursar"
-    )]
-    Unappliable {
-        /// Its place in the log.
-        position: Position,
-        /// Its type.
-        event_type: &'static str,
-        /// What PostgreSQL said.
-        error: String,
-    },
     /// The read models were filled from another log.
     #[error(
         "the read models were filled from log {filled_from}, this is log {log_id}. Use another schema, or empty this \
@@ -102,14 +88,6 @@ pub enum StopReason {
     /// The read models have seen more than the log has, or the feed cannot go on by itself.
     #[error("{0}")]
     Unusable(String),
-    /// Folding events failed.
-    #[error("the events after position {after} could not be folded, which is a fault of Bursar: {error}")]
-    Fold {
-        /// The last position that was applied or is being written.
-        after: Position,
-        /// What happened.
-        error: String,
-    },
 }
 
 impl TryFrom<ClaimError> for StopReason {
@@ -172,7 +150,12 @@ pub(super) struct Reporter {
 
 impl Reporter {
     pub(super) fn new(head: watch::Receiver<Position>) -> (Self, Monitor) {
-        let (status, seen) = watch::channel(Status { position: Position::START, state: State::Starting, whole: true });
+        let (status, seen) = watch::channel(Status {
+            position: Position::START,
+            state: State::Starting,
+            whole: true,
+            parked_streams: 0,
+        });
         (Self { status, head: head.clone() }, Monitor { status: seen, head })
     }
 
@@ -189,6 +172,12 @@ impl Reporter {
     pub(super) fn claimed(&self, position: Position, whole: bool) {
         self.status.send_modify(|status| (status.position, status.whole) = (position, whole));
         crate::metrics::at(position, self.head());
+    }
+
+    /// How many streams are parked.
+    pub(super) fn parked(&self, streams: u64) {
+        self.status.send_if_modified(|status| std::mem::replace(&mut status.parked_streams, streams) != streams);
+        crate::metrics::parked(streams);
     }
 
     pub(super) fn state(&self, state: State) {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use sqlx::PgConnection;
 
+use super::parked::storable;
 use super::{WriteError, bigint, column};
 use crate::model::rejections::RejectionRow;
 
@@ -41,9 +42,4 @@ fn figures(row: &RejectionRow) -> Value {
         fields.remove("code");
     }
     figures
-}
-
-/// PostgreSQL's texts hold no NUL; what callers choose, such as a key, may.
-fn storable(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }

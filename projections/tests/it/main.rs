@@ -4,6 +4,7 @@
 
 mod applying;
 mod log_feed;
+mod parking;
 mod partitions;
 mod querying;
 mod support;

@@ -28,6 +28,6 @@ fn each(items: &[Value], field: &str) -> Vec<Value> {
 }
 
 /// An object with some of its fields only.
-fn only(object: &Value, fields: &[&str]) -> Value {
+pub(crate) fn only(object: &Value, fields: &[&str]) -> Value {
     fields.iter().map(|field| ((*field).to_owned(), object[*field].clone())).collect::<serde_json::Map<_, _>>().into()
 }

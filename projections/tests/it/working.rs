@@ -1,12 +1,11 @@
 //! The worker: it follows, it waits for PostgreSQL, it never loses nor doubles, and it stops where it must.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use domain::event::RecordedEvent;
-use domain::ids::{Position, Version};
+use domain::ids::Position;
 use projections::database::{Database, SchemaName};
-use projections::feed::{BatchLimits, FeedError, Undecodable};
+use projections::feed::{BatchLimits, FeedError};
 use projections::partition::{Gap, PartitionId};
 use projections::worker::status::{Monitor, State, StopReason};
 use projections::worker::{Worker, WorkerOptions};
@@ -15,14 +14,14 @@ use sqlx::{Connection, PgConnection};
 use crate::ask::*;
 use crate::support::feed::Source;
 use crate::support::history::History;
-use crate::support::postgres::{Cluster, dump, new_database, rows};
+use crate::support::postgres::{Cluster, dump, new_database};
 use crate::support::shop;
 
 /// How long a test waits for something that must happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Small batches, so that there are many, and short waits.
-fn options() -> WorkerOptions {
+pub(crate) fn options() -> WorkerOptions {
     WorkerOptions {
         batch: BatchLimits { events_max: 7, bytes_max: 1 << 20 },
         retry_wait_max: Duration::from_millis(200),
@@ -30,12 +29,12 @@ fn options() -> WorkerOptions {
     }
 }
 
-async fn reached(monitor: &mut Monitor, position: u64) {
+pub(crate) async fn reached(monitor: &mut Monitor, position: u64) {
     let reached = monitor.wait_until(PATIENCE, |status| status.position == Position(position)).await;
     assert!(reached, "position {position} was not reached: {:?}", monitor.status());
 }
 
-async fn stopped(monitor: &mut Monitor) -> StopReason {
+pub(crate) async fn stopped(monitor: &mut Monitor) -> StopReason {
     let stopped = monitor.wait_until(PATIENCE, |status| matches!(status.state, State::Stopped(_))).await;
     assert!(stopped, "{:?}", monitor.status());
     let State::Stopped(reason) = monitor.status().state else { panic!("{:?}", monitor.status()) };
@@ -49,7 +48,7 @@ async fn waits(monitor: &mut Monitor) -> String {
 }
 
 /// What the read models are when nothing went wrong.
-async fn undisturbed(events: &[RecordedEvent]) -> Vec<String> {
+pub(crate) async fn undisturbed(events: &[RecordedEvent]) -> Vec<String> {
     let database = new_database().await;
     let worker = Worker::start(database.clone(), Source::new(events).feed(), WorkerOptions::default());
     reached(&mut worker.monitor(), events.len() as u64).await;
@@ -58,7 +57,7 @@ async fn undisturbed(events: &[RecordedEvent]) -> Vec<String> {
 }
 
 /// Some thousand events on a few accounts.
-fn long_history() -> History {
+pub(crate) fn long_history() -> History {
     let mut history = shop::two_days();
     for number in 0..700 {
         history.ask(deposit("payer", 5)).ask(send(&format!("long-{number}"), "payer", "other", 3));
@@ -106,57 +105,6 @@ async fn a_worker_stops_at_a_gap_and_names_both_ends() {
     // 20 lies in the batch from 15 to 22, of which nothing was written.
     assert_eq!(worker.monitor().status().position, Position(14));
     assert_eq!(dump(&database).await, undisturbed(&events[..14]).await);
-}
-
-#[tokio::test]
-async fn a_worker_stops_at_an_event_that_it_cannot_read_and_applies_everything_before() {
-    let events = shop::two_days().events;
-    let (database, source) = (new_database().await, Source::new(&events[..17]));
-    let undecodable = Undecodable {
-        position: Position(18),
-        stream: "account-a".into(),
-        version: Version(0),
-        event_type: "account_merged".into(),
-        schema_version: 1,
-        metadata: Arc::clone(&events[16].metadata),
-        data: b"{}".to_vec(),
-        reason: "it is unknown".into(),
-    };
-    source.end_in(undecodable.clone());
-    let worker = Worker::start(database.clone(), source.feed(), options());
-    let reason = stopped(&mut worker.monitor()).await;
-    assert_eq!(reason, StopReason::Undecodable(undecodable));
-    assert_eq!(
-        reason.to_string(),
-        "the event at position 18, of type \"account_merged\", cannot be read: it is unknown. Run the version of \
-         Bursar that wrote it, or a newer one"
-    );
-    assert_eq!(worker.monitor().status().position, Position(17));
-    assert_eq!(dump(&database).await, undisturbed(&events[..17]).await);
-}
-
-#[tokio::test]
-async fn a_worker_stops_at_the_event_that_cannot_be_applied_and_applies_everything_before() {
-    let events = shop::two_days().events;
-    let database = new_database().await;
-    let source = Source::new(&events[..10]);
-    let worker = Worker::start(database.clone(), source.feed(), options());
-    reached(&mut worker.monitor(), 10).await;
-    let mut connection = database.connect_for_writing().await.unwrap();
-    sqlx::query("DELETE FROM accounts WHERE account_id = 'shop'").execute(&mut connection).await.unwrap();
-    source.append(&events[10..]);
-    let first = events[10..].iter().find(|event| event.stream == id_of_stream("account-shop")).unwrap();
-    let StopReason::Unappliable { position, event_type, error } = stopped(&mut worker.monitor()).await else {
-        panic!("{:?}", worker.monitor().status())
-    };
-    assert_eq!((position, event_type), (first.position, "transfer_received"));
-    assert_eq!(error, "1 of the rows to change are not in table accounts: the read models lack what came before");
-    let checkpoint = rows(&database, "SELECT position FROM projection_checkpoints").await;
-    assert_eq!(checkpoint, [serde_json::json!({"position": first.position.0 - 1})]);
-}
-
-fn id_of_stream(name: &str) -> domain::ids::StreamId {
-    id(name)
 }
 
 #[tokio::test]

@@ -26,6 +26,8 @@ INSERT INTO payments SELECT 'y' || n, 'o' || n, 'a1', 'a2', 1, 'JPY', 'manual', 
 INSERT INTO payment_operations SELECT 'y' || n, n, 'authorization', NULL, NULL, 1, now() FROM generate_series(1, 20000) n;
 INSERT INTO rejections SELECT n, CASE WHEN n % 1000 = 0 THEN 'account_closed' ELSE 'insufficient_funds' END, 'withdraw', 's', 'd', '{}', 'p' || n % 1000, '', '', '', now() FROM generate_series(1, 20000) n;
 INSERT INTO sales SELECT cut, date '2010-01-01' + n % 1000, CASE WHEN cut = 'all' THEN '' ELSE 'k' || n / 1000 END, 'JPY', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM generate_series(0, 9999) n, (VALUES ('product'), ('customer'), ('all')) c(cut) WHERE cut <> 'all' OR n < 1000;
+INSERT INTO parked_streams SELECT 'account-p' || n, n, 'funds_deposited', 'refused', 'because', now() FROM generate_series(1, 20000) n;
+INSERT INTO parked_events SELECT 'account-p' || n % 20000 + 1, n, n, 'funds_deposited', 1, '{}', '' FROM generate_series(1, 40000) n;
 UPDATE projection_checkpoints SET position = 40000;
 ANALYZE;
 ";
@@ -64,6 +66,7 @@ async fn no_documented_query_reads_a_large_table_from_end_to_end() {
         "/v1/orders/o9",
         "/v1/payments/y9",
         "/v1/payments?order_id=o9",
+        "/v1/projections/read_models/parked",
         "/v1/rejections",
         "/v1/rejections?code=account_closed",
         "/v1/rejections?principal=p9",

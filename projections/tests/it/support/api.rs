@@ -35,7 +35,11 @@ impl Api {
     }
 
     pub(crate) async fn ask(&self, path: &str) -> Answered {
-        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        self.send("GET", path).await
+    }
+
+    pub(crate) async fn send(&self, method: &str, path: &str) -> Answered {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.into_body().collect().await.unwrap().to_bytes();

@@ -20,7 +20,7 @@ pub(crate) struct Source {
 struct Shared {
     events: Vec<RecordedEvent>,
     failures: VecDeque<FeedError>,
-    undecodable: Option<Undecodable>,
+    unreadable: BTreeSet<Position>,
 }
 
 impl Source {
@@ -42,11 +42,9 @@ impl Source {
         self.shared.lock().unwrap().failures.push_back(error);
     }
 
-    /// Puts something at the end that cannot be read.
-    pub(crate) fn end_in(&self, undecodable: Undecodable) {
-        let position = undecodable.position;
-        self.shared.lock().unwrap().undecodable = Some(undecodable);
-        self.head.send_replace(position);
+    /// Makes an event one that this program cannot read, as if a newer one had written it.
+    pub(crate) fn hide(&self, position: Position) {
+        self.shared.lock().unwrap().unreadable.insert(position);
     }
 
     pub(crate) fn feed(&self) -> MemoryFeed {
@@ -92,19 +90,25 @@ impl Feed for MemoryFeed {
             return Err(error);
         }
         let following = shared.events.iter().filter(|event| event.position > after);
-        let events: Vec<_> = following.take(limits.events_max).cloned().collect();
-        let at_the_end = events.last().map(|event| event.position) == shared.events.last().map(|event| event.position);
-        let undecodable = shared.undecodable.clone().filter(|_| at_the_end || events.is_empty());
-        let mut records: Vec<_> = events.into_iter().map(Record::of_log).collect();
-        records.extend(undecodable.map(|undecodable| Record {
-            partition: PartitionId::ONLY,
-            previous: Position(undecodable.position.0 - 1),
-            position: undecodable.position,
-            offset: None,
-            content: Content::Undecodable(Box::new(undecodable)),
-        }));
-        Ok(Batch { records })
+        let record = |event: &RecordedEvent| match shared.unreadable.contains(&event.position) {
+            true => Record { content: unreadable(event), ..Record::of_log(event.clone()) },
+            false => Record::of_log(event.clone()),
+        };
+        Ok(Batch { records: following.take(limits.events_max).map(record).collect() })
     }
+}
+
+fn unreadable(event: &RecordedEvent) -> Content {
+    Content::Undecodable(Box::new(Undecodable {
+        position: event.position,
+        stream: event.stream.to_string(),
+        version: event.version,
+        event_type: event.event.event_type().to_owned(),
+        schema_version: event.event.schema_version(),
+        metadata: Arc::clone(&event.metadata),
+        data: serde_json::to_vec(&event.event).unwrap(),
+        reason: "it is of a newer version".into(),
+    }))
 }
 
 /// A log that is followed as a whole.
