@@ -18,12 +18,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use command_api::engine::{self, Running, StartError};
+use event_store::kafka::relay::{self, Relay, RelayOptions};
 use event_store::log::recovery::OpenError;
 use event_store::log::writer::LogFailed;
 use event_store::log::{self, Log};
 use metrics_exporter_prometheus::BuildError;
 use projections::feed::LogFeed;
 use projections::worker::{Worker, WorkerOptions};
+use tokio::task::JoinHandle;
 
 use self::listener::ListenError;
 use self::signals::StopSignals;
@@ -48,6 +50,8 @@ pub(crate) enum ServeError {
     OpenLog { folder: PathBuf, source: Box<OpenError> },
     #[error("the log in {} cannot be used: {source}", .folder.display())]
     Start { folder: PathBuf, source: Box<StartError> },
+    #[error(transparent)]
+    Relay(#[from] relay::StartError),
     #[error("the system gives no thread to read the log again: {0}")]
     Scrubber(io::Error),
     #[error("the thread that opens the log ended without an answer")]
@@ -89,7 +93,11 @@ pub(crate) async fn serve(configuration: Configuration, views: &tokio::runtime::
         let _on_their_own_thread = apart.enter();
         Worker::start(configuration.read_side.database.clone(), feed, WorkerOptions::default())
     };
-    let (app, streams) = routes::all(&configuration, engine.clone(), (views.monitor(), apart), metrics);
+    let relay = configuration.kafka.clone().map(|kafka| Relay::start(engine.log().clone(), RelayOptions::new(kafka)));
+    let relay = relay.transpose()?;
+    let sending = relay.as_ref().map(Relay::monitor);
+    let watched = sending.clone().map(watch::relay);
+    let (app, streams) = routes::all(&configuration, engine.clone(), (views.monitor(), apart), sending, metrics);
     if let Ok(address) = listener.local_addr() {
         tracing::info!("answering on http://{address}");
     }
@@ -122,9 +130,11 @@ pub(crate) async fn serve(configuration: Configuration, views: &tokio::runtime::
         tracing::warn!(connections = cut_off, "connections were cut off");
     }
     drop(scrubber);
-    // Rows that were not written yet are written after the next start.
-    let (closed, ()) = tokio::join!(close(running), views.stop());
+    // Rows that were not written yet are written after the next start, and events that were not sent are sent then.
+    let relayed = tokio::task::spawn_blocking(move || relay.map(Relay::stop));
+    let (closed, (), _) = tokio::join!(close(running), views.stop(), relayed);
     closed?;
+    watched.inspect(JoinHandle::abort);
     upkeep.abort();
     watch.abort();
     tracing::info!("stopped");

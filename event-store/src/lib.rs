@@ -9,6 +9,7 @@ pub mod feed;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod index;
+pub mod kafka;
 pub mod log;
 pub mod lsm;
 pub mod transaction;

@@ -93,14 +93,19 @@ impl Resolved {
         T::Err: fmt::Display,
     {
         let setting = Setting::named(name).expect("every setting that is read stands in the table");
-        let (value, source) = &self.0[name];
-        let Some(value) = value else {
+        let Some(value) = &self.0[name].0 else {
             return Err(SettingError::Missing { name, flag: setting.flag(), variable: setting.variable() });
         };
-        value.parse().map_err(|reason: T::Err| {
-            let value = if matches!(setting.kind, Kind::Secret(_)) { "(hidden)".to_owned() } else { value.clone() };
-            SettingError::Value { name, value, source: source.clone(), reason: reason.to_string() }
-        })
+        value.parse().map_err(|reason: T::Err| self.refused(name, reason.to_string()))
+    }
+
+    /// A setting that cannot be for this reason.
+    pub(crate) fn refused(&self, name: &'static str, reason: String) -> SettingError {
+        let setting = Setting::named(name).expect("every setting that is read stands in the table");
+        let (value, source) = &self.0[name];
+        let is_secret = matches!(setting.kind, Kind::Secret(_) | Kind::Pairs);
+        let value = if is_secret { "(hidden)".to_owned() } else { value.clone().unwrap_or_default() };
+        SettingError::Value { name, value, source: source.clone(), reason }
     }
 
     /// A setting in milliseconds; more than zero.
@@ -118,6 +123,7 @@ impl Resolved {
             let value = match (value, setting.kind) {
                 (None, _) => String::new(),
                 (Some(value), Kind::Secret(_)) => hide_password(value),
+                (Some(value), Kind::Pairs) => hide_values(value),
                 (Some(value), _) => value.clone(),
             };
             (setting.name, value, source)
@@ -145,11 +151,49 @@ fn read_file(path: &Path) -> Result<BTreeMap<String, String>, SettingError> {
             toml::Value::String(text) => text,
             toml::Value::Integer(number) => number.to_string(),
             toml::Value::Boolean(switch) => switch.to_string(),
+            toml::Value::Table(pairs) if Setting::named(&name).is_some_and(|setting| setting.kind == Kind::Pairs) => {
+                lines_of(pairs).map_err(|found| SettingError::NotAValue {
+                    path: path.clone(),
+                    name: name.clone(),
+                    found,
+                })?
+            }
             other => return Err(SettingError::NotAValue { path, name, found: other.type_str() }),
         };
         values.insert(name, value);
     }
     Ok(values)
+}
+
+/// The pairs of a table, one on each line.
+fn lines_of(pairs: toml::Table) -> Result<String, &'static str> {
+    let mut lines = String::new();
+    for (name, value) in pairs {
+        let value = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Boolean(switch) => switch.to_string(),
+            other => return Err(other.type_str()),
+        };
+        lines.push_str(&format!("{name}={value}\n"));
+    }
+    Ok(lines)
+}
+
+/// The pairs of a text: one on each line where there are lines, else with semicolons between.
+pub(super) fn pairs(text: &str) -> impl Iterator<Item = &str> {
+    let separator = if text.contains('\n') { '\n' } else { ';' };
+    text.split(separator).filter(|pair| !pair.trim().is_empty())
+}
+
+/// Any of them may be a password.
+fn hide_values(text: &str) -> String {
+    let shown = pairs(text).map(|pair| match pair.split_once('=') {
+        Some((name, _)) => format!("{}=(hidden)", name.trim()),
+        None if text == "none" => text.to_owned(),
+        None => "(hidden)".to_owned(),
+    });
+    shown.collect::<Vec<_>>().join(";")
 }
 
 /// What stands between the user and the host of a URL is nobody's business.
@@ -261,6 +305,35 @@ mod tests {
             let rows = [format!("| `{name}` | {default} | "), format!("| `{name}` | `{default}` | ")];
             assert!(rows.iter().any(|row| documentation.contains(row)), "{name} with {default}");
         }
+    }
+
+    #[test]
+    fn settings_of_kafka_are_passed_on_and_only_their_names_are_shown() {
+        let url = "database_url = \"postgres://localhost/x\"\nkafka_brokers = \"127.0.0.1:9\"\n";
+        let table = "[kafka_options]\n\"sasl.password\" = \"a;b=c\"\n\"linger.ms\" = 1\n";
+        let resolved = resolve(&[], &[], Some(&format!("{url}{table}"))).unwrap();
+        assert_eq!(told(&resolved, "kafka_options").0, "linger.ms=(hidden);sasl.password=(hidden)");
+        let kafka = Configuration::read(&resolved).unwrap().kafka.unwrap();
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(kafka.client, [pair("linger.ms", "1"), pair("sasl.password", "a;b=c")]);
+        let flags = ["--kafka-options", "linger.ms=1; batch.size=9"];
+        let kafka = Configuration::read(&resolve(&flags, &[], Some(url)).unwrap()).unwrap().kafka.unwrap();
+        assert_eq!(kafka.client, [pair("linger.ms", "1"), pair("batch.size", "9")]);
+        assert_eq!((kafka.topic.as_str(), kafka.partitions, kafka.replication), ("bursar.events", 12, 1));
+
+        let refused = |flags: &[&str]| {
+            Configuration::read(&resolve(flags, &[], Some(url)).unwrap()).map(|_| ()).unwrap_err().to_string()
+        };
+        let error = refused(&["--kafka-options", "s3cret"]);
+        let expected = "kafka_options from --kafka-options cannot be \"(hidden)\": pair 1 has no \"=\"";
+        assert_eq!(error, expected);
+        let error = refused(&["--kafka-options", "linger.ms=s3cret"]);
+        assert!(error.starts_with("kafka_options from --kafka-options cannot be \"(hidden)\": linger.ms: "), "{error}");
+        assert!(!error.contains("s3cret"), "{error}");
+        let error = refused(&["--kafka-topic", "a b"]);
+        assert!(error.contains("a topic cannot be called"), "{error}");
+        let off = Configuration::read(&resolve(&["--kafka-brokers", "off"], &[], Some(url)).unwrap()).unwrap();
+        assert_eq!(off.kafka, None);
     }
 
     #[test]

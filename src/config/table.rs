@@ -12,6 +12,8 @@ pub(crate) enum Kind {
     Secret(&'static str),
     /// On or off.
     Switch,
+    /// `NAME=VALUE` pairs, with semicolons or on lines; a table in the file. Only the names are shown.
+    Pairs,
 }
 
 /// A setting.
@@ -118,6 +120,21 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "100000",
         "How many events the read models may be behind while the server is ready",
     ),
+    value(
+        "kafka_brokers",
+        "HOST:PORT,…",
+        "off",
+        "Kafka brokers that every event is sent to as well, through a topic; off: none",
+    ),
+    value("kafka_topic", "NAME", "bursar.events", "The topic of the events; made where there is none"),
+    value("kafka_partitions", "COUNT", "12", "How many partitions the topic has; it cannot be changed later"),
+    value("kafka_replication", "COUNT", "1", "On how many brokers each partition is kept, where the topic is made"),
+    Setting {
+        name: "kafka_options",
+        kind: Kind::Pairs,
+        default: Some("none"),
+        help: "Settings of librdkafka, such as those for TLS and SASL: NAME=VALUE;NAME=VALUE",
+    },
     value("log_format", "text|json", "text", "How log lines are written to standard error"),
     value("log_filter", "FILTER", "info", "Which log lines are written: a level, or target=level pairs with commas"),
 ];
@@ -149,6 +166,7 @@ impl Setting {
         let argument = argument.help(format!("{} [{}; {default}]", self.help, self.variable()));
         match self.kind {
             Kind::Value(shown) | Kind::Secret(shown) => argument.value_name(shown).action(ArgAction::Set),
+            Kind::Pairs => argument.value_name("NAME=VALUE;…").action(ArgAction::Set),
             Kind::Switch => argument.value_name("true|false").num_args(0..=1).default_missing_value("true"),
         }
     }

@@ -5,12 +5,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use command_api::engine::Engine;
+use event_store::kafka::relay::RelayMonitor;
+use event_store::kafka::status::RelayState;
 use event_store::log::scrub::ScrubDamage;
 use projections::worker::status::{Monitor, State as WorkerState};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use super::watch::name;
 
 /// What the answers are found out from.
 #[derive(Clone)]
@@ -19,6 +23,8 @@ pub(super) struct Parts {
     pub engine: Engine,
     /// The worker that fills the read models.
     pub views: Monitor,
+    /// The relay to Kafka, where there is one.
+    pub relay: Option<RelayMonitor>,
     /// How many events the read models may be behind.
     pub view_lag_events_max: u64,
 }
@@ -41,6 +47,9 @@ struct Readiness {
     log: LogReadiness,
     /// The read models: whether they are filled and not too far behind.
     views: ViewsReadiness,
+    /// The stream through Kafka, where it is configured. It does not keep the server from being ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kafka: Option<RelayReadiness>,
     /// What somebody should look after, although the server can do its work.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Warning>,
@@ -119,6 +128,23 @@ struct ViewsReadiness {
     reason: Option<String>,
 }
 
+/// Whether events go to Kafka.
+#[derive(Debug, Serialize, ToSchema)]
+struct RelayReadiness {
+    /// Whether they are sent, or there is nothing to send.
+    ok: bool,
+    /// `starting`, `running`, `waiting` (it goes on by itself) or `stopped` (until somebody has looked).
+    #[schema(example = "running")]
+    state: &'static str,
+    /// Every event up to this position is in the topic.
+    position: u64,
+    /// How many events are not in the topic yet.
+    lag_events: u64,
+    /// What stands in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
 /// The routes of this file.
 pub(super) fn routes(parts: Parts) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(live)).routes(routes!(ready)).with_state(parts)
@@ -152,7 +178,8 @@ async fn ready(State(parts): State<Parts>) -> Response {
     let damaged = parts.engine.log().scrub_status().damaged;
     let damaged = damaged.into_iter().map(|damage| Warning::Damage(Damage::of(damage)));
     let warnings = damaged.chain(Parked::of(&parts.views).map(Warning::Parked)).collect();
-    (code, Json(Readiness { status, log, views, warnings })).into_response()
+    let kafka = parts.relay.as_ref().map(RelayReadiness::of);
+    (code, Json(Readiness { status, log, views, kafka, warnings })).into_response()
 }
 
 impl Parked {
@@ -186,6 +213,18 @@ impl LogReadiness {
         let failure = log.failure().map(|failed| failed.to_string());
         let reason = failure.or(room.disk_full).or(room.stalled);
         Self { ok: reason.is_none(), position: log.durable().0, room_bytes: room.bytes, reason }
+    }
+}
+
+impl RelayReadiness {
+    fn of(monitor: &RelayMonitor) -> Self {
+        let (status, lag_events) = (monitor.status(), monitor.lag_events());
+        let (ok, state, position) = (status.state == RelayState::Running, name(&status.state), status.position.0);
+        let reason = match status.state {
+            RelayState::Starting | RelayState::Running => None,
+            RelayState::Waiting { reason } | RelayState::Stopped { reason } => Some(reason),
+        };
+        Self { ok, state, position, lag_events, reason }
     }
 }
 

@@ -3,6 +3,7 @@
 use axum::routing::get;
 use command_api::engine::Engine;
 use event_api::Streams;
+use event_store::kafka::relay::RelayMonitor;
 use http_problem::{KnownRoutes, completed};
 use metrics_exporter_prometheus::PrometheusHandle;
 use projections::query::QueryState;
@@ -35,6 +36,7 @@ pub(super) fn all(
     configuration: &Configuration,
     engine: Engine,
     views: (Monitor, &Handle),
+    relay: Option<RelayMonitor>,
     metrics: PrometheusHandle,
 ) -> (App, Streams) {
     let (views, apart) = views;
@@ -50,7 +52,7 @@ pub(super) fn all(
         heartbeat: configuration.read_side.event_heartbeat,
     };
     let (events, streams) = event_api::router(engine.log().clone(), apart.clone(), events);
-    let parts = health::Parts { engine, views, view_lag_events_max: configuration.health.view_lag_events_max };
+    let parts = health::Parts { engine, views, relay, view_lag_events_max: configuration.health.view_lag_events_max };
     let pool = configuration.read_side.database.query_pool(&configuration.read_side.query_pool);
     let queries = projections::query::router(QueryState::new(pool, Some(parts.views.clone())));
     let (router, description) = OpenApiRouter::with_openapi(Description::openapi())

@@ -1,7 +1,10 @@
-//! Watching the log while it works: what can still be appended, told once when it changes for the worse or the better.
+//! Watching the log while it works: what can still be appended, told once when it changes for the worse or the better;
+//! and how far the relay to Kafka has come.
 
 use std::time::Duration;
 
+use event_store::kafka::relay::RelayMonitor;
+use event_store::kafka::status::RelayState;
 use event_store::log::Log;
 use tokio::task::JoinHandle;
 
@@ -45,4 +48,45 @@ pub(super) fn room(log: Log) -> JoinHandle<()> {
             in_the_way = now;
         }
     })
+}
+
+/// Gauges the relay to Kafka.
+pub(super) fn relay(monitor: RelayMonitor) -> JoinHandle<()> {
+    metrics::describe_gauge!("bursar_relay_position", "Every event up to this position is in the topic.");
+    metrics::describe_gauge!("bursar_relay_lag_events", "Events that are not acknowledged in the topic yet.");
+    metrics::describe_counter!("bursar_relay_events_total", "Events that were acknowledged in the topic.");
+    metrics::describe_counter!("bursar_relay_watermarks_total", "Watermarks that were acknowledged in the topic.");
+    metrics::describe_counter!("bursar_relay_retries_total", "How often the relay began anew after a failure.");
+    metrics::describe_gauge!("bursar_relay_state", "1 for the state that the relay is in, 0 for the others.");
+    let states = ["starting", "running", "waiting", "stopped"];
+    let states = states.map(|state| (state, metrics::gauge!("bursar_relay_state", "state" => state)));
+    let (position, lag) = (metrics::gauge!("bursar_relay_position"), metrics::gauge!("bursar_relay_lag_events"));
+    let events = metrics::counter!("bursar_relay_events_total");
+    let watermarks = metrics::counter!("bursar_relay_watermarks_total");
+    let retries = metrics::counter!("bursar_relay_retries_total");
+    tokio::spawn(async move {
+        let mut interval = tokio::time::interval(INTERVAL);
+        loop {
+            interval.tick().await;
+            let status = monitor.status();
+            position.set(status.position.0 as f64);
+            lag.set(monitor.lag_events() as f64);
+            events.absolute(status.events_total);
+            watermarks.absolute(status.watermarks_total);
+            retries.absolute(status.retries_total);
+            for (state, gauge) in &states {
+                gauge.set(if *state == name(&status.state) { 1.0 } else { 0.0 });
+            }
+        }
+    })
+}
+
+/// What a state is called outside.
+pub(super) const fn name(state: &RelayState) -> &'static str {
+    match state {
+        RelayState::Starting => "starting",
+        RelayState::Running => "running",
+        RelayState::Waiting { .. } => "waiting",
+        RelayState::Stopped { .. } => "stopped",
+    }
 }

@@ -1,9 +1,10 @@
-//! Tests of Bursar as a whole: the real programs, real files and a real PostgreSQL. A module per subject.
+//! Tests of Bursar as a whole: the real programs, real files, a real PostgreSQL and a real Kafka. A module per subject.
 #![allow(clippy::unwrap_used)]
 
 mod api;
 mod backup;
 mod bad_input;
+mod broker;
 mod client;
 mod connections;
 mod contention;
@@ -13,6 +14,7 @@ mod description;
 mod disk_full;
 mod events;
 mod import;
+mod kafka;
 mod layering;
 mod lifecycle;
 mod orders;
@@ -25,6 +27,7 @@ mod relay;
 mod scene;
 mod server;
 mod tools;
+mod topic;
 mod traffic;
 mod views;
 mod wire;

@@ -10,6 +10,7 @@ mod feed;
 mod flips;
 mod golden;
 mod index;
+mod kafka;
 mod lsm;
 mod measured;
 mod refusal;
