@@ -4,8 +4,10 @@
 
 pub mod arrival;
 mod client;
+pub mod consumer;
 mod delivery;
 pub mod lanes;
+pub mod membership;
 pub mod partitioner;
 pub mod record;
 pub mod relay;

@@ -157,7 +157,8 @@ impl KafkaOptions {
         }
         // Nothing is committed under it; librdkafka wants a name.
         config.set("group.id", "bursar-unused").set("enable.auto.commit", "false");
-        config.set("enable.auto.offset.store", "false").set("auto.offset.reset", "error");
+        // An offset that is not there any more is no harm: positions tell what was seen and what is missing.
+        config.set("enable.auto.offset.store", "false").set("auto.offset.reset", "earliest");
         config.set("allow.auto.create.topics", "false").set("enable.partition.eof", "true");
         config.set_log_level(RDKafkaLogLevel::Info);
         config

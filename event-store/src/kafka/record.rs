@@ -2,6 +2,7 @@
 //! `docs/kafka.md` describes it for others.
 
 use std::num::ParseIntError;
+use std::str::FromStr;
 
 use domain::ids::Position;
 use rdkafka::message::{BorrowedHeaders, Header, Headers, OwnedHeaders};
@@ -77,53 +78,88 @@ pub struct Stamp<'a> {
     pub source: &'a str,
 }
 
-/// The headers of a record, read by name.
-#[derive(Clone, Copy)]
-pub struct RecordHeaders<'a>(Option<&'a BorrowedHeaders>);
+/// The headers of a record, read once.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RecordHeaders<'a> {
+    position: Option<&'a [u8]>,
+    previous: Option<&'a [u8]>,
+    attributes: [Option<&'a [u8]>; ATTRIBUTES.len()],
+}
 
 impl<'a> RecordHeaders<'a> {
-    /// The headers of a message; none where it has none.
+    /// The headers of a message that Bursar knows; of two with one name the first counts.
     #[must_use]
-    pub const fn new(headers: Option<&'a BorrowedHeaders>) -> Self {
-        Self(headers)
+    pub fn new(headers: Option<&'a BorrowedHeaders>) -> Self {
+        let mut read = Self::default();
+        // They come in the order in which they are written, so the next one is nearly always the one after the last.
+        let mut expected = 0;
+        for header in headers.into_iter().flat_map(Headers::iter) {
+            let slot = match header.key {
+                LOG_POSITION => &mut read.position,
+                PREVIOUS_POSITION => &mut read.previous,
+                name => {
+                    let (before, from) = ATTRIBUTES.split_at(expected);
+                    let is_named = |attribute: &Attribute| attribute.header == name;
+                    let later = from.iter().position(is_named).map(|index| expected + index);
+                    let Some(index) = later.or_else(|| before.iter().position(is_named)) else { continue };
+                    expected = index + 1;
+                    &mut read.attributes[index]
+                }
+            };
+            *slot = slot.or(header.value);
+        }
+        read
     }
 
     /// The value of an attribute, where it is there.
     ///
     /// # Errors
     /// [`Foreign::NotText`].
-    pub fn attribute(self, attribute: Attribute) -> Result<Option<&'a str>, Foreign> {
-        self.text(attribute.header)
+    pub fn attribute(&self, attribute: Attribute) -> Result<Option<&'a str>, Foreign> {
+        let index = ATTRIBUTES.iter().position(|known| *known == attribute);
+        text(attribute.header, index.and_then(|index| self.attributes[index]))
+    }
+
+    /// The value of an attribute that must be there.
+    ///
+    /// # Errors
+    /// [`Foreign`] where it is not.
+    pub fn required(&self, attribute: Attribute) -> Result<&'a str, Foreign> {
+        self.attribute(attribute)?.ok_or(Foreign::NoHeader(attribute.header))
+    }
+
+    /// An attribute that must be there and be a number.
+    ///
+    /// # Errors
+    /// [`Foreign`] where it is not.
+    pub fn number<N: FromStr<Err = ParseIntError>>(&self, attribute: Attribute) -> Result<N, Foreign> {
+        number(attribute.header, self.required(attribute)?)
     }
 
     /// What every record of the relay has.
     ///
     /// # Errors
     /// [`Foreign`] where it is not one.
-    pub fn stamp(self) -> Result<Stamp<'a>, Foreign> {
-        let position = Position(self.number(LOG_POSITION)?);
-        let previous = Position(self.number(PREVIOUS_POSITION)?);
-        let source = self.text(SOURCE.header)?.ok_or(Foreign::NoHeader(SOURCE.header))?;
+    pub fn stamp(&self) -> Result<Stamp<'a>, Foreign> {
+        let position = |name, value| -> Result<_, Foreign> {
+            Ok(Position(number(name, text(name, value)?.ok_or(Foreign::NoHeader(name))?)?))
+        };
+        let (position, previous) =
+            (position(LOG_POSITION, self.position)?, position(PREVIOUS_POSITION, self.previous)?);
+        let source = self.required(SOURCE)?;
         if previous >= position {
             return Err(Foreign::Impossible { name: PREVIOUS_POSITION, value: previous.to_string() });
         }
         Ok(Stamp { position, previous, source })
     }
+}
 
-    /// A header that must be there and be a number.
-    ///
-    /// # Errors
-    /// [`Foreign`] where it is not.
-    pub fn number(self, name: &'static str) -> Result<u64, Foreign> {
-        let text = self.text(name)?.ok_or(Foreign::NoHeader(name))?;
-        text.parse().map_err(|source| Foreign::NotANumber { name, source })
-    }
+fn text<'a>(name: &'static str, value: Option<&'a [u8]>) -> Result<Option<&'a str>, Foreign> {
+    value.map(|value| std::str::from_utf8(value).map_err(|_| Foreign::NotText(name))).transpose()
+}
 
-    fn text(self, name: &'static str) -> Result<Option<&'a str>, Foreign> {
-        let Some(headers) = self.0 else { return Ok(None) };
-        let found = headers.iter().find(|header| header.key == name).and_then(|header| header.value);
-        found.map(|value| std::str::from_utf8(value).map_err(|_| Foreign::NotText(name))).transpose()
-    }
+fn number<N: FromStr<Err = ParseIntError>>(name: &'static str, text: &str) -> Result<N, Foreign> {
+    text.parse().map_err(|source| Foreign::NotANumber { name, source })
 }
 
 #[cfg(test)]

@@ -93,6 +93,25 @@ pub struct PartitionEnd {
     pub emptied: bool,
 }
 
+/// What the topic has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survey {
+    /// The end of every partition, by its number.
+    pub ends: Vec<PartitionEnd>,
+    /// The log that the records come from, as they name it; none where there is no record.
+    pub source: Option<String>,
+}
+
+/// Looks at a topic that is there already. Asks brokers, and waits for their answers.
+///
+/// # Errors
+/// [`TopicError`].
+pub fn survey(options: &KafkaOptions) -> Result<Survey, TopicError> {
+    let topic = Topic::new(options)?;
+    topic.check()?;
+    topic.survey()
+}
+
 /// A look at the topic through a connection of its own.
 pub(crate) struct Topic<'a> {
     options: &'a KafkaOptions,
@@ -162,8 +181,21 @@ impl<'a> Topic<'a> {
         Ok(())
     }
 
-    /// The end of every partition. A partition that was emptied has no last record.
+    /// The end of every partition of a topic that has the events of this log and of no other.
     pub(crate) fn ends(&self, source: &EventSource) -> Result<Vec<PartitionEnd>, TopicError> {
+        let Survey { ends, source: found } = self.survey()?;
+        match found {
+            Some(found) if found != source.as_str() => {
+                let (topic, wanted) = (self.options.topic.clone(), source.as_str().to_owned());
+                Err(TopicError::OtherLog { topic, found, wanted })
+            }
+            _ => Ok(ends),
+        }
+    }
+
+    /// The end of every partition. A partition that was emptied has no last record.
+    fn survey(&self) -> Result<Survey, TopicError> {
+        let mut source: Option<String> = None;
         let mut ends = Vec::with_capacity(self.options.partitions as usize);
         let mut wanted = TopicPartitionList::new();
         let reading = |error: &KafkaError| self.asking("reading the last record of a partition", error);
@@ -179,7 +211,7 @@ impl<'a> Topic<'a> {
         }
         let mut missing = wanted.count();
         if missing == 0 {
-            return Ok(ends);
+            return Ok(Survey { ends, source });
         }
         self.consumer.assign(&wanted).map_err(|error| reading(&error))?;
         let deadline = Instant::now() + ANSWER_MAX;
@@ -204,14 +236,15 @@ impl<'a> Topic<'a> {
             let stamp = RecordHeaders::new(message.headers()).stamp();
             let stamp =
                 stamp.map_err(|reason| TopicError::Foreign { topic: topic.clone(), partition, offset, reason })?;
-            if stamp.source != source.as_str() {
-                let (found, wanted) = (stamp.source.to_owned(), source.as_str().to_owned());
+            let wanted = source.get_or_insert_with(|| stamp.source.to_owned());
+            if stamp.source != wanted {
+                let (found, wanted) = (stamp.source.to_owned(), wanted.clone());
                 return Err(TopicError::OtherLog { topic, found, wanted });
             }
             end.last = stamp.position;
             missing -= 1;
         }
-        Ok(ends)
+        Ok(Survey { ends, source })
     }
 
     fn asking(&self, doing: &str, error: &KafkaError) -> TopicError {

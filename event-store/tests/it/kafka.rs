@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 use domain::ids::Position;
 use event_store::kafka::KafkaOptions;
 use event_store::kafka::arrival::{Arrival, arrival};
+use event_store::kafka::consumer::{ConsumeError, Consumer, Content, ResumeAt};
 use event_store::kafka::partitioner::partition_of;
 use event_store::kafka::record::RecordHeaders;
 use event_store::kafka::relay::{Relay, RelayOptions};
 use event_store::kafka::status::RelayState;
 use rdkafka::ClientConfig;
 use rdkafka::Message;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::mocking::MockCluster;
-use rdkafka::producer::DefaultProducerContext;
+use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
@@ -257,4 +259,104 @@ fn the_events_of_another_log_are_not_mixed_with_ours() {
     }
     let RelayState::Stopped { reason } = relay.monitor().status().state else { unreachable!() };
     assert!(reason.starts_with("topic events holds the events of urn:bursar:log:"), "{reason}");
+}
+
+/// Reads until every partition has come to `through`; gives the positions of the events of each.
+async fn consumed(consumer: &mut Consumer, through: Position) -> Result<Vec<Vec<u64>>, ConsumeError> {
+    let mut events = vec![Vec::new(); PARTITIONS as usize];
+    let mut last = [Position::START; PARTITIONS as usize];
+    while last.iter().any(|last| *last < through) {
+        let batch = tokio::time::timeout(PATIENCE, consumer.next()).await;
+        for received in batch.unwrap_or_else(|_| panic!("nothing more comes after {last:?} of {through}"))? {
+            last[received.partition as usize] = received.position;
+            if !matches!(received.content, Content::Watermark) {
+                events[received.partition as usize].push(received.position.0);
+            }
+        }
+    }
+    Ok(events)
+}
+
+fn resume(at: impl Fn(u32) -> (Position, Option<i64>)) -> Vec<ResumeAt> {
+    let resume = |partition| ResumeAt { partition, last: at(partition).0, offset: at(partition).1 };
+    (0..PARTITIONS).map(resume).collect()
+}
+
+#[tokio::test]
+async fn a_consumer_goes_on_from_any_place_and_finds_a_wrong_offset_out() {
+    let mut scene = Scene::new();
+    scene.append(30);
+    let relay = scene.relay();
+    scene.sent(&relay);
+    let through = scene.append(30);
+    scene.sent(&relay);
+    let (kafka, source) = (scene.options(PARTITIONS).kafka, format!("urn:bursar:log:{}", scene.writing.log.id()));
+    let start = |resume: &[ResumeAt]| Consumer::start(&kafka, &source, resume).unwrap();
+    let all = consumed(&mut start(&resume(|_| (Position::START, None))), through).await.unwrap();
+    let mut positions: Vec<u64> = all.iter().flatten().copied().collect();
+    positions.sort_unstable();
+    assert_eq!(positions, (1..=through.0).collect::<Vec<_>>());
+    // From the middle: without an offset, with one that is too low, that lies behind what was read, that is not there.
+    let middle = Position(through.0 / 2);
+    let rest = |events: &Vec<u64>| events.iter().copied().filter(|event| *event > middle.0).collect::<Vec<_>>();
+    let rest: Vec<_> = all.iter().map(rest).collect();
+    for offset in [None, Some(0), Some(1), Some(40), Some(1_000_000)] {
+        let mut consumer = start(&resume(|_| (middle, offset)));
+        assert_eq!(consumed(&mut consumer, through).await.unwrap(), rest, "{offset:?}");
+    }
+}
+
+#[tokio::test]
+async fn duplicates_are_skipped_and_a_gap_stops_the_consumer() {
+    let mut scene = Scene::new();
+    let through = scene.append(20);
+    let relay = scene.relay();
+    scene.sent(&relay);
+    scene.read(through);
+    drop(relay);
+    let (kafka, source) = (scene.options(PARTITIONS).kafka, format!("urn:bursar:log:{}", scene.writing.log.id()));
+    let producer: BaseProducer =
+        ClientConfig::new().set("bootstrap.servers", scene.cluster.bootstrap_servers()).create().unwrap();
+    let inject = |previous: u64, position: u64, source: &str| {
+        let header = |headers: OwnedHeaders, key, value: &str| headers.insert(Header { key, value: Some(value) });
+        let headers = header(OwnedHeaders::new(), "log-position", &position.to_string());
+        let headers = header(headers, "previous-position", &previous.to_string());
+        let record = BaseRecord::<(), ()>::to(TOPIC).partition(1).headers(header(headers, "ce_source", source));
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.flush(PATIENCE).unwrap();
+    };
+    // What was there before, out of order, and something new after it.
+    inject(0, through.0, &source);
+    inject(0, 1, &source);
+    inject(through.0, through.0 + 5, &source);
+    inject(1, 3, &source);
+    inject(through.0 + 5, through.0 + 6, &source);
+    let mut consumer = Consumer::start(&kafka, &source, &resume(|_| (Position::START, None))).unwrap();
+    let mut seen = Vec::new();
+    while seen.last() != Some(&(through.0 + 6)) {
+        let batch = tokio::time::timeout(PATIENCE, consumer.next()).await.unwrap().unwrap();
+        seen.extend(batch.iter().filter(|one| one.partition == 1).map(|one| one.position.0));
+    }
+    assert!(seen.is_sorted_by(|one, other| one < other), "{seen:?}");
+    // One is missing.
+    inject(through.0 + 8, through.0 + 9, &source);
+    let stopped = loop {
+        match tokio::time::timeout(PATIENCE, consumer.next()).await.unwrap() {
+            Ok(_) => {}
+            Err(stopped) => break stopped,
+        }
+    };
+    let ConsumeError::Gap { partition, previous, last, .. } = stopped else { panic!("{stopped}") };
+    assert_eq!((partition, previous, last), (1, Position(through.0 + 8), Position(through.0 + 6)));
+    // Another log's record, where nothing is missing.
+    inject(through.0 + 6, through.0 + 10, "urn:bursar:log:other");
+    let at = resume(|partition| (Position(through.0 + if partition == 1 { 9 } else { 0 }), None));
+    let mut consumer = Consumer::start(&kafka, &source, &at).unwrap();
+    let stopped = loop {
+        match tokio::time::timeout(PATIENCE, consumer.next()).await.unwrap() {
+            Ok(_) => {}
+            Err(stopped) => break stopped,
+        }
+    };
+    assert!(stopped.to_string().contains("is of urn:bursar:log:other, and this reads urn:bursar:log:"), "{stopped}");
 }
