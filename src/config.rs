@@ -5,17 +5,16 @@
 mod fuzzing;
 pub(crate) mod health;
 pub(crate) mod http;
-mod kafka;
+pub(crate) mod kafka;
 pub(crate) mod read_side;
 pub(crate) mod resolve;
 pub(crate) mod table;
 pub(crate) mod telemetry;
 pub(crate) mod write_side;
 
-use event_store::kafka::KafkaOptions;
-
 use self::health::Health;
 use self::http::Http;
+use self::kafka::Stream;
 use self::read_side::ReadSide;
 use self::resolve::{Resolved, SettingError};
 use self::telemetry::Telemetry;
@@ -29,7 +28,7 @@ pub(crate) struct Configuration {
     /// The read models.
     pub read_side: ReadSide,
     /// Where events are sent to and read from, where that is not this process alone.
-    pub kafka: Option<KafkaOptions>,
+    pub stream: Stream,
     /// The HTTP surface.
     pub http: Http,
     /// When the server counts as ready.
@@ -47,7 +46,7 @@ impl Configuration {
         Ok(Self {
             write_side: WriteSide::read(settings)?,
             read_side: ReadSide::read(settings)?,
-            kafka: kafka::read(settings)?,
+            stream: Stream::read(settings)?,
             http: Http::read(settings)?,
             health: Health::read(settings)?,
             telemetry: Telemetry::read(settings)?,

@@ -41,6 +41,12 @@ fn command() -> Command {
         "{settings}\n\nSIGINT and SIGTERM stop it: requests on their way are finished, the log is closed. Exit codes: 0 \
          stopped as told; 1 it could not start, or the log failed; 2 wrong usage or settings."
     ));
+    let worker =
+        Command::new("worker").about("Fills read models from Kafka until it is told to stop; several share the work");
+    let worker = worker.after_help(format!(
+        "{settings}\n\nOf the settings it uses those of the database, of Kafka, of health and of what it says of itself. \
+         SIGINT and SIGTERM stop it. Exit codes: 0 stopped as told; 1 it could not start; 2 wrong usage or settings."
+    ));
     let config = Command::new("config").about("Shows every setting, its value and where that comes from");
     Command::new("bursar")
         .about("An event-sourced transaction engine for accounts, orders and payments")
@@ -49,6 +55,7 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(serve.args(arguments()))
+        .subcommand(worker.args(arguments()))
         .subcommand(config.args(arguments()).after_help(settings))
         .subcommand(Import::augment_args(Command::new("import")))
 }
@@ -57,6 +64,7 @@ fn main() -> ExitCode {
     let matches = command().get_matches();
     let done = match matches.subcommand() {
         Some(("serve", flags)) => serve(flags),
+        Some(("worker", flags)) => work(flags),
         Some(("config", flags)) => show(flags),
         Some(("import", flags)) => import(flags),
         _ => Ok(ExitCode::from(USAGE)),
@@ -71,14 +79,22 @@ fn resolve(flags: &ArgMatches) -> anyhow::Result<Resolved> {
     Ok(Resolved::resolve(flags, |name| std::env::var(name).ok(), Path::new(""))?)
 }
 
+/// The configuration, or none where it cannot be, which was told.
+fn configuration(flags: &ArgMatches) -> Option<Configuration> {
+    let read = resolve(flags).and_then(|settings| Ok(Configuration::read(&settings)?));
+    read.inspect_err(|error| eprintln!("bursar: {error}")).ok()
+}
+
+fn work(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
+    let Some(configuration) = configuration(flags) else { return Ok(ExitCode::from(USAGE)) };
+    let runtime = runtime_of("views", std::thread::available_parallelism().map_or(1, NonZeroUsize::get))?;
+    let worked = runtime.block_on(serve::work::work(configuration));
+    runtime.shutdown_timeout(RUNTIME_STOP_MAX);
+    Ok(worked.map(|()| ExitCode::SUCCESS)?)
+}
+
 fn serve(flags: &ArgMatches) -> anyhow::Result<ExitCode> {
-    let configuration = match resolve(flags).and_then(|settings| Ok(Configuration::read(&settings)?)) {
-        Ok(configuration) => configuration,
-        Err(error) => {
-            eprintln!("bursar: {error}");
-            return Ok(ExitCode::from(USAGE));
-        }
-    };
+    let Some(configuration) = configuration(flags) else { return Ok(ExitCode::from(USAGE)) };
     // One core is left to the sequencer and the writer of the log, which all commands wait for. The read models are
     // filled on a thread of their own, so that no request waits while a batch of events is folded.
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);

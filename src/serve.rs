@@ -1,5 +1,5 @@
 //! `bursar serve`: puts the parts together, in the order in which they need each other, and takes them apart again in
-//! the other order. A file for each concern stands in `serve/`.
+//! the other order. A file for each concern stands in `serve/`; `bursar worker` is `serve/work.rs`.
 
 mod app;
 mod health;
@@ -12,24 +12,28 @@ mod routes;
 mod signals;
 mod telemetry;
 mod watch;
+pub(crate) mod work;
 
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use command_api::engine::{self, Running, StartError};
+use event_store::kafka::InvalidOptions;
+use event_store::kafka::membership::Membership;
 use event_store::kafka::relay::{self, Relay, RelayOptions};
 use event_store::log::recovery::OpenError;
 use event_store::log::writer::LogFailed;
 use event_store::log::{self, Log};
 use metrics_exporter_prometheus::BuildError;
-use projections::feed::LogFeed;
+use projections::feed::{KafkaFeed, LogFeed};
 use projections::worker::{Worker, WorkerOptions};
 use tokio::task::JoinHandle;
 
 use self::listener::ListenError;
 use self::signals::StopSignals;
 use crate::config::Configuration;
+use crate::config::kafka::{Stream, ViewFeed};
 use crate::config::write_side::WriteSide;
 
 /// How long answers may take to leave once the log has failed.
@@ -52,6 +56,8 @@ pub(crate) enum ServeError {
     Start { folder: PathBuf, source: Box<StartError> },
     #[error(transparent)]
     Relay(#[from] relay::StartError),
+    #[error("the group of workers cannot be joined: {0}")]
+    Group(#[from] InvalidOptions),
     #[error("the system gives no thread to read the log again: {0}")]
     Scrubber(io::Error),
     #[error("the thread that opens the log ended without an answer")]
@@ -87,17 +93,18 @@ pub(crate) async fn serve(configuration: Configuration, views: &tokio::runtime::
     let scrubber = scrub.transpose().map_err(ServeError::Scrubber)?;
     let upkeep = prometheus::upkeep(metrics.clone());
     let watch = watch::room(engine.log().clone());
-    let feed = LogFeed::new(engine.log().clone());
     let apart = views;
     let views = {
         let _on_their_own_thread = apart.enter();
-        Worker::start(configuration.read_side.database.clone(), feed, WorkerOptions::default())
+        fill_views(&configuration, engine.log())?
     };
-    let relay = configuration.kafka.clone().map(|kafka| Relay::start(engine.log().clone(), RelayOptions::new(kafka)));
+    let relay =
+        configuration.stream.kafka.clone().map(|kafka| Relay::start(engine.log().clone(), RelayOptions::new(kafka)));
     let relay = relay.transpose()?;
     let sending = relay.as_ref().map(Relay::monitor);
     let watched = sending.clone().map(watch::relay);
-    let (app, streams) = routes::all(&configuration, engine.clone(), (views.monitor(), apart), sending, metrics);
+    let (app, streams) =
+        routes::all(&configuration, engine.clone(), (views.as_ref().map(Worker::monitor), apart), sending, metrics);
     if let Ok(address) = listener.local_addr() {
         tracing::info!("answering on http://{address}");
     }
@@ -132,13 +139,33 @@ pub(crate) async fn serve(configuration: Configuration, views: &tokio::runtime::
     drop(scrubber);
     // Rows that were not written yet are written after the next start, and events that were not sent are sent then.
     let relayed = tokio::task::spawn_blocking(move || relay.map(Relay::stop));
-    let (closed, (), _) = tokio::join!(close(running), views.stop(), relayed);
+    let (closed, (), _) = tokio::join!(close(running), stop_views(views), relayed);
     closed?;
     watched.inspect(JoinHandle::abort);
     upkeep.abort();
     watch.abort();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Starts filling the read models, where this process does.
+fn fill_views(configuration: &Configuration, log: &Log) -> Result<Option<Worker>, InvalidOptions> {
+    let Stream { kafka, group, view_feed } = &configuration.stream;
+    let (database, options) = (configuration.read_side.database.clone(), WorkerOptions::default());
+    Ok(match (view_feed, kafka) {
+        (ViewFeed::None, _) => None,
+        (ViewFeed::Kafka, Some(kafka)) => {
+            let feed = KafkaFeed::shared(kafka.clone(), Membership::join(kafka, group)?);
+            Some(Worker::start(database, feed.with_head(log.durable_watch()), options))
+        }
+        _ => Some(Worker::start(database, LogFeed::new(log.clone()), options)),
+    })
+}
+
+async fn stop_views(views: Option<Worker>) {
+    if let Some(views) = views {
+        views.stop().await;
+    }
 }
 
 /// Opens the log and rebuilds all state from it. Takes as long as reading the log takes.

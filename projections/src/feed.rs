@@ -1,6 +1,7 @@
 //! Where events come from: one trait, so that a projection cannot tell one way from another. The way straight from the
-//! embedded log is in feed/log.rs.
+//! embedded log is in feed/log.rs, the one through Kafka in feed/kafka.rs.
 
+mod kafka;
 mod log;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use domain::event::{Metadata, RecordedEvent};
 use domain::ids::{Position, Version};
 use tokio::sync::watch;
 
+pub use self::kafka::KafkaFeed;
 pub use self::log::LogFeed;
 use crate::partition::{PartitionId, Places};
 

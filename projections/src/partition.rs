@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use domain::ids::Position;
+use event_store::kafka::arrival::{Arrival, arrival};
 
 /// The number of a partition, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -110,11 +111,9 @@ pub struct Gap {
 /// # Errors
 /// [`Gap`].
 pub fn step(partition: PartitionId, last: Position, previous: Position, found: Position) -> Result<Step, Gap> {
-    if found <= last {
-        Ok(Step::Skip)
-    } else if previous > last {
-        Err(Gap { partition, last, previous, found })
-    } else {
-        Ok(Step::Apply)
+    match arrival(last, previous, found) {
+        Arrival::Seen => Ok(Step::Skip),
+        Arrival::Gap => Err(Gap { partition, last, previous, found }),
+        Arrival::Next => Ok(Step::Apply),
     }
 }

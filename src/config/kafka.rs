@@ -30,8 +30,53 @@ impl FromStr for ClientOptions {
     }
 }
 
+/// Where read models are filled from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ViewFeed {
+    /// The log of this process.
+    Log,
+    /// The topic, together with the other members of the group.
+    Kafka,
+    /// Others fill them.
+    None,
+}
+
+impl FromStr for ViewFeed {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "log" => Ok(Self::Log),
+            "kafka" => Ok(Self::Kafka),
+            "none" => Ok(Self::None),
+            _ => Err("write log, kafka or none"),
+        }
+    }
+}
+
+/// The stream through Kafka.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stream {
+    /// Where it is; none where there is no Kafka.
+    pub kafka: Option<KafkaOptions>,
+    /// The group that shares the partitions.
+    pub group: String,
+    /// Where `serve` fills the read models from.
+    pub view_feed: ViewFeed,
+}
+
+impl Stream {
+    pub(super) fn read(settings: &Resolved) -> Result<Self, SettingError> {
+        let (kafka, group, view_feed) = (options(settings)?, settings.get("kafka_group")?, settings.get("view_feed")?);
+        if kafka.is_none() && view_feed == ViewFeed::Kafka {
+            return Err(settings.refused("view_feed", "kafka_brokers is off".to_owned()));
+        }
+        Ok(Self { kafka, group, view_feed })
+    }
+}
+
 /// Where the stream is; none where there is no Kafka.
-pub(super) fn read(settings: &Resolved) -> Result<Option<KafkaOptions>, SettingError> {
+fn options(settings: &Resolved) -> Result<Option<KafkaOptions>, SettingError> {
     let brokers: String = settings.get("kafka_brokers")?;
     let ClientOptions(client) = settings.get("kafka_options")?;
     let options = KafkaOptions {

@@ -313,11 +313,11 @@ mod tests {
         let table = "[kafka_options]\n\"sasl.password\" = \"a;b=c\"\n\"linger.ms\" = 1\n";
         let resolved = resolve(&[], &[], Some(&format!("{url}{table}"))).unwrap();
         assert_eq!(told(&resolved, "kafka_options").0, "linger.ms=(hidden);sasl.password=(hidden)");
-        let kafka = Configuration::read(&resolved).unwrap().kafka.unwrap();
+        let kafka = Configuration::read(&resolved).unwrap().stream.kafka.unwrap();
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(kafka.client, [pair("linger.ms", "1"), pair("sasl.password", "a;b=c")]);
         let flags = ["--kafka-options", "linger.ms=1; batch.size=9"];
-        let kafka = Configuration::read(&resolve(&flags, &[], Some(url)).unwrap()).unwrap().kafka.unwrap();
+        let kafka = Configuration::read(&resolve(&flags, &[], Some(url)).unwrap()).unwrap().stream.kafka.unwrap();
         assert_eq!(kafka.client, [pair("linger.ms", "1"), pair("batch.size", "9")]);
         assert_eq!((kafka.topic.as_str(), kafka.partitions, kafka.replication), ("bursar.events", 12, 1));
 
@@ -333,7 +333,7 @@ mod tests {
         let error = refused(&["--kafka-topic", "a b"]);
         assert!(error.contains("a topic cannot be called"), "{error}");
         let off = Configuration::read(&resolve(&["--kafka-brokers", "off"], &[], Some(url)).unwrap()).unwrap();
-        assert_eq!(off.kafka, None);
+        assert_eq!(off.stream.kafka, None);
     }
 
     #[test]

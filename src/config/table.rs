@@ -129,6 +129,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
     value("kafka_topic", "NAME", "bursar.events", "The topic of the events; made where there is none"),
     value("kafka_partitions", "COUNT", "12", "How many partitions the topic has; it cannot be changed later"),
     value("kafka_replication", "COUNT", "1", "On how many brokers each partition is kept, where the topic is made"),
+    value("kafka_group", "NAME", "bursar", "The consumer group whose members share the partitions to fill read models"),
+    value(
+        "view_feed",
+        "log|kafka|none",
+        "log",
+        "Where `serve` fills the read models from: its own log, Kafka together with workers, or not at all",
+    ),
     Setting {
         name: "kafka_options",
         kind: Kind::Pairs,

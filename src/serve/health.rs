@@ -21,8 +21,8 @@ use super::watch::name;
 pub(super) struct Parts {
     /// The engine and, through it, the log.
     pub engine: Engine,
-    /// The worker that fills the read models.
-    pub views: Monitor,
+    /// The worker that fills the read models, where this process has it.
+    pub views: Option<Monitor>,
     /// The relay to Kafka, where there is one.
     pub relay: Option<RelayMonitor>,
     /// How many events the read models may be behind.
@@ -45,8 +45,9 @@ struct Readiness {
     status: &'static str,
     /// The log: whether it can be written and has room.
     log: LogReadiness,
-    /// The read models: whether they are filled and not too far behind.
-    views: ViewsReadiness,
+    /// The read models: whether they are filled and not too far behind. Absent where other processes fill them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    views: Option<ViewsReadiness>,
     /// The stream through Kafka, where it is configured. It does not keep the server from being ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     kafka: Option<RelayReadiness>,
@@ -150,6 +151,50 @@ pub(super) fn routes(parts: Parts) -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(live)).routes(routes!(ready)).with_state(parts)
 }
 
+/// What the answers of a worker are found out from.
+#[derive(Clone)]
+pub(super) struct WorkerParts {
+    /// The worker.
+    pub views: Monitor,
+    /// How many events the read models may be behind.
+    pub view_lag_events_max: u64,
+}
+
+/// The routes of a worker's own process.
+pub(super) fn of_worker(parts: WorkerParts) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(live)).routes(routes!(worker_ready)).with_state(parts)
+}
+
+/// Whether a worker can do its work.
+#[derive(Debug, Serialize, ToSchema)]
+struct WorkerReadiness {
+    /// `ready` or `not_ready`.
+    #[schema(example = "ready")]
+    status: &'static str,
+    /// The partitions that it follows: whether they are filled and not too far behind.
+    views: ViewsReadiness,
+    /// What somebody should look after, although the worker can do its work.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
+}
+
+/// Whether the worker can do its work
+///
+/// It follows its partitions and is not too far behind.
+#[utoipa::path(get, path = "/health/ready", operation_id = "is_worker_ready", tag = "operations", responses(
+    (status = 200, body = WorkerReadiness, description = "It can"),
+    (status = 503, body = WorkerReadiness, description = "It cannot; its part says why"),
+))]
+async fn worker_ready(State(parts): State<WorkerParts>) -> Response {
+    let views = ViewsReadiness::of(&parts.views, parts.view_lag_events_max);
+    let (status, code) = match views.ok {
+        true => ("ready", StatusCode::OK),
+        false => ("not_ready", StatusCode::SERVICE_UNAVAILABLE),
+    };
+    let warnings = Parked::of(&parts.views).map(Warning::Parked).into_iter().collect();
+    (code, Json(WorkerReadiness { status, views, warnings })).into_response()
+}
+
 /// Whether the process lives
 ///
 /// A process that does not answer this should be restarted.
@@ -170,14 +215,15 @@ async fn live() -> Json<Alive> {
     (status = 503, body = Readiness, description = "It cannot; the parts say why"),
 ))]
 async fn ready(State(parts): State<Parts>) -> Response {
-    let (log, views) = (LogReadiness::of(&parts.engine), ViewsReadiness::of(&parts.views, parts.view_lag_events_max));
-    let (status, code) = match log.ok && views.ok {
+    let log = LogReadiness::of(&parts.engine);
+    let views = parts.views.as_ref().map(|views| ViewsReadiness::of(views, parts.view_lag_events_max));
+    let (status, code) = match log.ok && views.as_ref().is_none_or(|views| views.ok) {
         true => ("ready", StatusCode::OK),
         false => ("not_ready", StatusCode::SERVICE_UNAVAILABLE),
     };
     let damaged = parts.engine.log().scrub_status().damaged;
     let damaged = damaged.into_iter().map(|damage| Warning::Damage(Damage::of(damage)));
-    let warnings = damaged.chain(Parked::of(&parts.views).map(Warning::Parked)).collect();
+    let warnings = damaged.chain(parts.views.as_ref().and_then(Parked::of).map(Warning::Parked)).collect();
     let kafka = parts.relay.as_ref().map(RelayReadiness::of);
     (code, Json(Readiness { status, log, views, kafka, warnings })).into_response()
 }

@@ -35,7 +35,7 @@ struct Description;
 pub(super) fn all(
     configuration: &Configuration,
     engine: Engine,
-    views: (Monitor, &Handle),
+    views: (Option<Monitor>, &Handle),
     relay: Option<RelayMonitor>,
     metrics: PrometheusHandle,
 ) -> (App, Streams) {
@@ -54,7 +54,7 @@ pub(super) fn all(
     let (events, streams) = event_api::router(engine.log().clone(), apart.clone(), events);
     let parts = health::Parts { engine, views, relay, view_lag_events_max: configuration.health.view_lag_events_max };
     let pool = configuration.read_side.database.query_pool(&configuration.read_side.query_pool);
-    let queries = projections::query::router(QueryState::new(pool, Some(parts.views.clone())));
+    let queries = projections::query::router(QueryState::new(pool, parts.views.clone()));
     let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
         .merge(commands)
         .merge(queries)
@@ -69,4 +69,15 @@ pub(super) fn all(
     let app =
         App { meter: Meter::of(&known), router: completed(router, known), limit: configuration.http.request_timeout };
     (app, streams)
+}
+
+/// What a worker answers: how it is, and what it measures.
+pub(super) fn of_worker(configuration: &Configuration, views: Monitor, metrics: PrometheusHandle) -> App {
+    let parts = health::WorkerParts { views, view_lag_events_max: configuration.health.view_lag_events_max };
+    let (router, description) =
+        OpenApiRouter::with_openapi(Description::openapi()).merge(health::of_worker(parts)).split_for_parts();
+    let known = KnownRoutes::of(&description);
+    let router =
+        router.route("/metrics", get(move || async move { prometheus::read(&metrics) })).merge(http_problem::pages());
+    App { meter: Meter::of(&known), router: completed(router, known), limit: configuration.http.request_timeout }
 }

@@ -15,6 +15,7 @@ mod disk_full;
 mod events;
 mod import;
 mod kafka;
+mod kafka_views;
 mod layering;
 mod lifecycle;
 mod orders;

@@ -58,6 +58,18 @@ impl Server {
         // As variables, so that a flag of the test comes before them.
         program.env("BURSAR_LISTEN", "127.0.0.1:0").env("BURSAR_SEGMENT_BYTES", SEGMENT_BYTES);
         program.arg("serve").arg("--data").arg(data).args(["--database-url", database_url]).args(flags);
+        Self::answering(program)
+    }
+
+    /// Starts a worker that fills a database from Kafka, and waits until it answers.
+    pub(crate) fn start_worker(database_url: &str, flags: &[&str]) -> Self {
+        let mut program = bursar();
+        program.env("BURSAR_LISTEN", "127.0.0.1:0");
+        program.arg("worker").args(["--database-url", database_url]).args(flags);
+        Self::answering(program)
+    }
+
+    fn answering(mut program: Command) -> Self {
         let mut child = program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let output = Arc::new(Mutex::new(String::new()));
         let addresses = follow(&mut child, Arc::clone(&output));

@@ -108,6 +108,13 @@ impl Topic<'_> {
         assert_eq!(deleted, [Ok(self.name.to_owned())]);
     }
 
+    /// Deletes the records of a partition before an offset.
+    pub(crate) async fn cut(&self, partition: u32, before: i64) {
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset(self.name, partition.cast_signed(), Offset::Offset(before)).unwrap();
+        self.admin().delete_records(&offsets, &AdminOptions::new()).await.unwrap();
+    }
+
     fn admin(&self) -> AdminClient<DefaultClientContext> {
         ClientConfig::new().set("bootstrap.servers", self.brokers).create().unwrap()
     }
