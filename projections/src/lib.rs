@@ -4,6 +4,7 @@
 pub mod checkpoint;
 pub mod database;
 pub mod feed;
+pub mod graphql;
 mod metrics;
 pub mod model;
 pub mod parked;

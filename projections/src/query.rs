@@ -1,29 +1,30 @@
 //! The query API: reads rows, answers JSON. Every answer says which position of the log it reflects, and all of it is
 //! read in one snapshot at that position.
 
-mod accounts;
-mod answer;
-mod asked;
+pub(crate) mod accounts;
+pub(crate) mod answer;
+pub(crate) mod asked;
 mod cursor;
 #[cfg(test)]
 mod fuzzing;
-mod holds;
+pub(crate) mod holds;
 mod money;
-mod orders;
+pub(crate) mod orders;
 mod page;
 mod parked;
-mod payments;
-mod products;
+pub(crate) mod payments;
+pub(crate) mod products;
 mod projections;
-mod rejections;
+pub(crate) mod rejections;
 mod router;
-mod sales;
-mod snapshot;
-mod statement;
+pub(crate) mod sales;
+pub(crate) mod snapshot;
+pub(crate) mod statement;
 mod tag;
 mod time;
-mod transfers;
-mod trial_balance;
+pub(crate) mod transfers;
+pub(crate) mod trial_balance;
+pub(crate) mod view;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use projections::database::{Database, InvalidDatabaseUrl, QueryPool, SchemaName};
+use projections::graphql;
 
 use super::resolve::{Resolved, SettingError};
 
@@ -15,6 +16,8 @@ pub(crate) struct ReadSide {
     pub database: Database,
     /// Connections for queries.
     pub query_pool: QueryPool,
+    /// What a query in GraphQL may cost.
+    pub graphql: graphql::Limits,
     /// Readers of the log over HTTP at once.
     pub event_readers_max: usize,
     /// After how long without an event a stream of them says that it lives.
@@ -43,8 +46,12 @@ impl ReadSide {
             statement_timeout: settings.milliseconds("query_timeout_ms")?,
             idle_max: settings.milliseconds("query_connection_idle_ms")?,
         };
+        let graphql = graphql::Limits {
+            depth_max: settings.get::<NonZeroU32>("graphql_depth_max")?.get().into(),
+            complexity_max: settings.get::<NonZeroU32>("graphql_complexity_max")?.get().into(),
+        };
         let event_readers_max = settings.get::<NonZeroUsize>("event_readers_max")?.get();
         let event_heartbeat = settings.milliseconds("event_heartbeat_ms")?;
-        Ok(Self { database, query_pool, event_readers_max, event_heartbeat })
+        Ok(Self { database, query_pool, graphql, event_readers_max, event_heartbeat })
     }
 }

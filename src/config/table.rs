@@ -68,6 +68,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "10000",
         "How long a statement of a query may take before PostgreSQL breaks it off",
     ),
+    value("graphql_depth_max", "COUNT", "15", "How deep a query in GraphQL may go"),
+    value(
+        "graphql_complexity_max",
+        "COUNT",
+        "20000",
+        "How many values a query in GraphQL may give, where a page counts as many times as its limit says",
+    ),
     value(
         "event_readers_max",
         "COUNT",

@@ -54,10 +54,13 @@ pub(super) fn all(
     let (events, streams) = event_api::router(engine.log().clone(), apart.clone(), events);
     let parts = health::Parts { engine, views, relay, view_lag_events_max: configuration.health.view_lag_events_max };
     let pool = configuration.read_side.database.query_pool(&configuration.read_side.query_pool);
-    let queries = projections::query::router(QueryState::new(pool, parts.views.clone()));
+    let state = QueryState::new(pool, parts.views.clone());
+    let graphql = projections::graphql::router(state.clone(), configuration.read_side.graphql.clone());
+    let queries = projections::query::router(state);
     let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
         .merge(commands)
         .merge(queries)
+        .merge(graphql)
         .merge(events)
         .merge(health::routes(parts))
         .split_for_parts();

@@ -41,6 +41,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
 }
 
 impl Asked {
+    /// The parameters of what was asked in another way, as if it had been asked at this address.
+    #[must_use]
+    pub fn of(at: String, path: Vec<(String, String)>, query: Vec<(String, String)>) -> Self {
+        Self { at, path, query, if_none_match: None, known: Vec::new(), errors: Vec::new() }
+    }
+
     /// The parameter `id` of the path. `None` where it is wrong; then [`Asked::finish`] fails.
     pub fn id<T: FromStr<Err: Display>>(&mut self) -> Option<T> {
         self.path("id")

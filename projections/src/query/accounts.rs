@@ -11,10 +11,11 @@ use utoipa::ToSchema;
 use super::answer::{Answer, Answered, Problems, failed, not_found};
 use super::asked::{Asked, AskedOfRows};
 use super::money::Money;
-use super::page::Listed;
-use super::snapshot::QueryState;
+use super::page::{Listed, Page};
+use super::snapshot::{QueryState, Snapshot};
 use super::statement::{Until, balance_at};
 use super::time::At;
+use super::view::{View, answered};
 
 #[derive(FromRow)]
 pub(super) struct AccountRow {
@@ -33,7 +34,7 @@ pub(super) struct AccountRow {
 
 /// An account.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Account {
+pub(crate) struct Account {
     #[schema(example = "acct-ann")]
     account_id: String,
     #[schema(example = "ann")]
@@ -108,29 +109,44 @@ const STATUSES: [&str; 4] = ["open", "frozen_debits", "frozen", "closed"];
     ),
     responses((status = 200, body = Listed<Account>, description = "A page of accounts."), Problems)
 )]
-pub(super) async fn list(State(state): State<QueryState>, mut asked: Asked) -> Answered<Listed<Account>> {
-    let owner_id: Option<OwnerId> = asked.optional("owner_id");
-    let status = asked.word("status", &STATUSES);
-    let page = asked.page(|key| key.first()?.parse::<AccountId>().ok());
-    let freshness = asked.freshness();
-    asked.finish()?;
-    let mut snapshot = state.snapshot(freshness).await?;
-    let mut rows: Vec<AccountRow> = sqlx::query_as(
-        "SELECT * FROM accounts WHERE ($1::text IS NULL OR owner_id = $1) AND ($2::text IS NULL OR status = $2) \
-         AND ($3::text IS NULL OR account_id > $3) ORDER BY account_id LIMIT $4",
-    )
-    .bind(owner_id.as_ref().map(OwnerId::as_str))
-    .bind(status)
-    .bind(page.after.as_ref().map(AccountId::as_str))
-    .bind(page.rows_to_read())
-    .fetch_all(snapshot.rows())
-    .await
-    .map_err(failed)?;
-    let next_cursor = page.cut(&mut rows, |row| vec![row.account_id.clone()]);
-    let items = rows.into_iter().map(Account::from).collect();
-    let moment = snapshot.moment;
-    snapshot.close().await;
-    Ok(Answer::at(moment, Listed { items, next_cursor, position: moment.position.0 }))
+pub(super) async fn list(state: State<QueryState>, asked: Asked) -> Answered<Listed<Account>> {
+    answered::<AccountsWanted>(state, asked).await
+}
+
+/// Which accounts are wanted.
+pub(crate) struct AccountsWanted {
+    owner_id: Option<OwnerId>,
+    status: Option<&'static str>,
+    page: Page<AccountId>,
+}
+
+impl View for AccountsWanted {
+    type Body = Listed<Account>;
+
+    fn asked(asked: &mut Asked) -> Option<Self> {
+        let owner_id: Option<OwnerId> = asked.optional("owner_id");
+        let status = asked.word("status", &STATUSES);
+        let page = asked.page(|key| key.first()?.parse::<AccountId>().ok());
+        Some(Self { owner_id, status, page })
+    }
+
+    async fn read(self, snapshot: &mut Snapshot) -> Result<Self::Body, Problem> {
+        let Self { owner_id, status, page } = self;
+        let mut rows: Vec<AccountRow> = sqlx::query_as(
+            "SELECT * FROM accounts WHERE ($1::text IS NULL OR owner_id = $1) AND ($2::text IS NULL OR status = $2) \
+             AND ($3::text IS NULL OR account_id > $3) ORDER BY account_id LIMIT $4",
+        )
+        .bind(owner_id.as_ref().map(OwnerId::as_str))
+        .bind(status)
+        .bind(page.after.as_ref().map(AccountId::as_str))
+        .bind(page.rows_to_read())
+        .fetch_all(snapshot.rows())
+        .await
+        .map_err(failed)?;
+        let next_cursor = page.cut(&mut rows, |row| vec![row.account_id.clone()]);
+        let items = rows.into_iter().map(Account::from).collect();
+        Ok(Listed { items, next_cursor, position: snapshot.moment.position.0 })
+    }
 }
 
 /// Shows an account
@@ -179,6 +195,16 @@ pub(super) async fn one(State(state): State<QueryState>, mut asked: Asked) -> An
         position: moment.position.0,
     };
     Ok(Answer::at(moment, OneAccount::Then(then)))
+}
+
+/// Accounts by their names, as far as there are such.
+pub(crate) async fn named(rows: &mut PgConnection, ids: &[String]) -> Result<Vec<Account>, Problem> {
+    let found: Vec<AccountRow> = sqlx::query_as("SELECT * FROM accounts WHERE account_id = ANY($1)")
+        .bind(ids)
+        .fetch_all(rows)
+        .await
+        .map_err(failed)?;
+    Ok(found.into_iter().map(Account::from).collect())
 }
 
 /// The row of an account.

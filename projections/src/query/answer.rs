@@ -22,7 +22,7 @@ pub(super) struct Answer<T> {
 
 /// What a query gives where it gives no answer.
 #[derive(Debug)]
-pub(super) enum Unanswered {
+pub(crate) enum Unanswered {
     /// It cannot be answered.
     Problem(Problem),
     /// The client has the answer: the read models are as they were when it asked before.
@@ -62,6 +62,16 @@ impl<T: Serialize> IntoResponse for Answer<T> {
             tag.put(headers);
         }
         response
+    }
+}
+
+impl Unanswered {
+    /// Why there is no answer, for those who cannot have it already.
+    pub(crate) fn into_problem(self) -> Problem {
+        match self {
+            Self::Problem(problem) => problem,
+            Self::Unchanged(..) => broken(),
+        }
     }
 }
 
@@ -110,7 +120,7 @@ pub(super) fn unreadable(table: &'static str, key: &str) -> Problem {
     broken()
 }
 
-fn broken() -> Problem {
+pub(crate) fn broken() -> Problem {
     let detail = "the read models could not be understood; tell the operator the request_id";
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail)
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use domain::ids::Position;
-pub(super) use http_problem::Asked;
+pub(crate) use http_problem::Asked;
 
 use super::cursor;
 use super::page::Page;
@@ -19,7 +19,7 @@ const WAIT_MS_MAX: u64 = 30_000;
 const NOT_IN_SCOPE: [&str; 4] = ["cursor", "limit", "min_position", "wait_ms"];
 
 /// What every query can be asked.
-pub(super) trait AskedOfRows {
+pub(crate) trait AskedOfRows {
     /// `min_position`, `wait_ms` and `If-None-Match`.
     fn freshness(&mut self) -> Freshness;
 
@@ -61,7 +61,7 @@ impl AskedOfRows for Asked {
 
 /// Text that somebody chose, such as a principal's name: 1 to 256 characters without control characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Name(pub(super) String);
+pub(crate) struct Name(pub(super) String);
 
 impl FromStr for Name {
     type Err = &'static str;

@@ -1,5 +1,7 @@
 //! `GET /v1/accounts/{id}/holds`.
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use domain::ids::{AccountId, HoldId};
@@ -9,11 +11,15 @@ use sqlx::FromRow;
 use utoipa::ToSchema;
 
 use super::accounts::find;
-use super::answer::{Answer, Answered, Problems, failed};
+use super::answer::{Answered, Problems, failed};
 use super::asked::{Asked, AskedOfRows};
 use super::money::Money;
-use super::page::Listed;
-use super::snapshot::QueryState;
+use super::page::{Listed, Page};
+use super::snapshot::{QueryState, Snapshot};
+use super::view::{View, answered};
+
+/// What holds can be asked for by.
+pub(crate) const HOLD_STATUSES: [&str; 2] = ["open", "closed"];
 
 #[derive(FromRow)]
 struct HoldRow {
@@ -31,7 +37,7 @@ struct HoldRow {
 
 /// Money set aside on an account.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Hold {
+pub(crate) struct Hold {
     #[schema(example = "acct-ann")]
     account_id: String,
     #[schema(example = "hold-1")]
@@ -71,41 +77,90 @@ pub(super) struct Hold {
         Problems
     )
 )]
-pub(super) async fn list(State(state): State<QueryState>, mut asked: Asked) -> Answered<Listed<Hold>> {
-    let account_id: Option<AccountId> = asked.id();
-    let status = asked.word("status", &["open", "closed"]);
-    let page = asked.page(|key| key.first()?.parse::<HoldId>().ok());
-    let freshness = asked.freshness();
-    let account_id = asked.finish_with(account_id)?;
-    let mut snapshot = state.snapshot(freshness).await?;
-    find(snapshot.rows(), &account_id).await?;
-    // Written apart, so that the planner sees which one the index of open holds is for.
-    let query = match status {
-        Some("open") => {
-            "SELECT * FROM holds WHERE account_id = $1 AND remaining > 0 AND ($2::text IS NULL OR hold_id > $2) \
-             ORDER BY hold_id LIMIT $3"
-        }
-        Some(_) => {
-            "SELECT * FROM holds WHERE account_id = $1 AND remaining = 0 AND ($2::text IS NULL OR hold_id > $2) \
-             ORDER BY hold_id LIMIT $3"
-        }
-        None => {
-            "SELECT * FROM holds WHERE account_id = $1 AND ($2::text IS NULL OR hold_id > $2) \
-             ORDER BY hold_id LIMIT $3"
-        }
+pub(super) async fn list(state: State<QueryState>, asked: Asked) -> Answered<Listed<Hold>> {
+    answered::<HoldsWanted>(state, asked).await
+}
+
+/// Which holds are wanted.
+pub(crate) struct HoldsWanted {
+    account_id: AccountId,
+    status: Option<&'static str>,
+    page: Page<HoldId>,
+}
+
+impl View for HoldsWanted {
+    type Body = Listed<Hold>;
+
+    fn asked(asked: &mut Asked) -> Option<Self> {
+        let account_id: Option<AccountId> = asked.id();
+        let status = asked.word("status", &HOLD_STATUSES);
+        let page = asked.page(|key| key.first()?.parse::<HoldId>().ok());
+        Some(Self { account_id: account_id?, status, page })
+    }
+
+    async fn read(self, snapshot: &mut Snapshot) -> Result<Self::Body, Problem> {
+        let Self { account_id, status, page } = self;
+        find(snapshot.rows(), &account_id).await?;
+        // Written apart, so that the planner sees which one the index of open holds is for.
+        let query = match status {
+            Some("open") => {
+                "SELECT * FROM holds WHERE account_id = $1 AND remaining > 0 AND ($2::text IS NULL OR hold_id > $2) \
+                 ORDER BY hold_id LIMIT $3"
+            }
+            Some(_) => {
+                "SELECT * FROM holds WHERE account_id = $1 AND remaining = 0 AND ($2::text IS NULL OR hold_id > $2) \
+                 ORDER BY hold_id LIMIT $3"
+            }
+            None => {
+                "SELECT * FROM holds WHERE account_id = $1 AND ($2::text IS NULL OR hold_id > $2) \
+                 ORDER BY hold_id LIMIT $3"
+            }
+        };
+        let mut rows: Vec<HoldRow> = sqlx::query_as(query)
+            .bind(account_id.as_str())
+            .bind(page.after.as_ref().map(HoldId::as_str))
+            .bind(page.rows_to_read())
+            .fetch_all(snapshot.rows())
+            .await
+            .map_err(failed)?;
+        let next_cursor = page.cut(&mut rows, |row| vec![row.hold_id.clone()]);
+        let items = rows.into_iter().map(Hold::from).collect();
+        Ok(Listed { items, next_cursor, position: snapshot.moment.position.0 })
+    }
+}
+
+/// The first holds of each of these accounts, as the list of one account begins.
+pub(crate) async fn first_of_each(
+    snapshot: &mut Snapshot,
+    accounts: &[String],
+    status: Option<&str>,
+    limit: usize,
+) -> Result<HashMap<String, Listed<Hold>>, Problem> {
+    let rows: Vec<HoldRow> = sqlx::query_as(
+        "SELECT h.* FROM UNNEST($1::text[]) AS a(id) CROSS JOIN LATERAL (SELECT * FROM holds \
+         WHERE account_id = a.id AND ($2::text IS NULL OR (remaining > 0) = ($2 = 'open')) ORDER BY hold_id LIMIT $3) h",
+    )
+    .bind(accounts)
+    .bind(status)
+    .bind(limit as i64 + 1)
+    .fetch_all(snapshot.rows())
+    .await
+    .map_err(failed)?;
+    let mut of_accounts: HashMap<String, Vec<HoldRow>> = HashMap::new();
+    for row in rows {
+        of_accounts.entry(row.account_id.clone()).or_default().push(row);
+    }
+    let position = snapshot.moment.position.0;
+    let first = |account_id: &String| {
+        let mut rows = of_accounts.remove(account_id).unwrap_or_default();
+        let status = status.map_or_else(String::new, |status| format!("status={status}"));
+        let page: Page<HoldId> =
+            Page { limit, after: None, scope: format!("/v1/accounts/{account_id}/holds?{status}") };
+        let next_cursor = page.cut(&mut rows, |row| vec![row.hold_id.clone()]);
+        let items = rows.into_iter().map(Hold::from).collect();
+        (account_id.clone(), Listed { items, next_cursor, position })
     };
-    let mut rows: Vec<HoldRow> = sqlx::query_as(query)
-        .bind(account_id.as_str())
-        .bind(page.after.as_ref().map(HoldId::as_str))
-        .bind(page.rows_to_read())
-        .fetch_all(snapshot.rows())
-        .await
-        .map_err(failed)?;
-    let next_cursor = page.cut(&mut rows, |row| vec![row.hold_id.clone()]);
-    let moment = snapshot.moment;
-    snapshot.close().await;
-    let items = rows.into_iter().map(Hold::from).collect();
-    Ok(Answer::at(moment, Listed { items, next_cursor, position: moment.position.0 }))
+    Ok(accounts.iter().map(first).collect())
 }
 
 impl From<HoldRow> for Hold {

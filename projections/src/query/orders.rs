@@ -4,7 +4,7 @@ mod detail;
 mod summary;
 
 use axum::extract::State;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use domain::ids::{CustomerId, OrderId};
 use http_problem::Problem;
 
@@ -12,10 +12,11 @@ use self::detail::OneOrder;
 use self::summary::{Order, OrderRow};
 use super::answer::{Answer, Answered, Problems, failed, not_found};
 use super::asked::{Asked, AskedOfRows};
-use super::page::Listed;
+use super::page::{Listed, Page};
 use super::payments;
-use super::snapshot::QueryState;
+use super::snapshot::{QueryState, Snapshot};
 use super::time::Bound;
+use super::view::{View, answered};
 use crate::model::stamp::storable;
 
 const STATES: [&str; 5] = ["draft", "placing", "placed", "completed", "cancelled"];
@@ -35,42 +36,59 @@ const STATES: [&str; 5] = ["draft", "placing", "placed", "completed", "cancelled
     ),
     responses((status = 200, body = Listed<Order>, description = "A page of orders."), Problems)
 )]
-pub(super) async fn list(State(state): State<QueryState>, mut asked: Asked) -> Answered<Listed<Order>> {
-    let customer_id: Option<CustomerId> = asked.optional("customer_id");
-    let status = asked.word("state", &STATES);
-    let (from, to): (Option<Bound>, Option<Bound>) = (asked.optional("from"), asked.optional("to"));
-    let page = asked.page(|key| match key {
-        [ordered_at_us, order_id] => {
-            let ordered_at = DateTime::from_timestamp_micros(ordered_at_us.parse().ok()?)?;
-            let ordered_at = Some(ordered_at).filter(|at| storable(*at) == *at)?;
-            Some((ordered_at, order_id.parse::<OrderId>().ok()?))
-        }
-        _ => None,
-    });
-    let freshness = asked.freshness();
-    asked.finish()?;
-    let mut snapshot = state.snapshot(freshness).await?;
-    let mut rows: Vec<OrderRow> = sqlx::query_as(
-        "SELECT * FROM orders WHERE ($1::text IS NULL OR customer_id = $1) AND ($2::text IS NULL OR status = $2) \
-         AND ($3::timestamptz IS NULL OR ordered_at >= $3) AND ($4::timestamptz IS NULL OR ordered_at < $4) \
-         AND ($5::timestamptz IS NULL OR (ordered_at, order_id) > ($5, $6)) ORDER BY ordered_at, order_id LIMIT $7",
-    )
-    .bind(customer_id.as_ref().map(CustomerId::as_str))
-    .bind(status)
-    .bind(from.map(Bound::begins))
-    .bind(to.map(Bound::ends))
-    .bind(page.after.as_ref().map(|(ordered_at, _)| *ordered_at))
-    .bind(page.after.as_ref().map(|(_, order_id)| order_id.as_str()))
-    .bind(page.rows_to_read())
-    .fetch_all(snapshot.rows())
-    .await
-    .map_err(failed)?;
-    let next_cursor =
-        page.cut(&mut rows, |row| vec![row.ordered_at.timestamp_micros().to_string(), row.order_id.clone()]);
-    let moment = snapshot.moment;
-    snapshot.close().await;
-    let items = rows.into_iter().map(Order::read).collect::<Result<_, _>>()?;
-    Ok(Answer::at(moment, Listed { items, next_cursor, position: moment.position.0 }))
+pub(super) async fn list(state: State<QueryState>, asked: Asked) -> Answered<Listed<Order>> {
+    answered::<OrdersWanted>(state, asked).await
+}
+
+/// Which orders are wanted.
+pub(crate) struct OrdersWanted {
+    customer_id: Option<CustomerId>,
+    status: Option<&'static str>,
+    from: Option<Bound>,
+    to: Option<Bound>,
+    page: Page<(DateTime<Utc>, OrderId)>,
+}
+
+impl View for OrdersWanted {
+    type Body = Listed<Order>;
+
+    fn asked(asked: &mut Asked) -> Option<Self> {
+        let customer_id: Option<CustomerId> = asked.optional("customer_id");
+        let status = asked.word("state", &STATES);
+        let (from, to): (Option<Bound>, Option<Bound>) = (asked.optional("from"), asked.optional("to"));
+        let page = asked.page(|key| match key {
+            [ordered_at_us, order_id] => {
+                let ordered_at = DateTime::from_timestamp_micros(ordered_at_us.parse().ok()?)?;
+                let ordered_at = Some(ordered_at).filter(|at| storable(*at) == *at)?;
+                Some((ordered_at, order_id.parse::<OrderId>().ok()?))
+            }
+            _ => None,
+        });
+        Some(Self { customer_id, status, from, to, page })
+    }
+
+    async fn read(self, snapshot: &mut Snapshot) -> Result<Self::Body, Problem> {
+        let Self { customer_id, status, from, to, page } = self;
+        let mut rows: Vec<OrderRow> = sqlx::query_as(
+            "SELECT * FROM orders WHERE ($1::text IS NULL OR customer_id = $1) AND ($2::text IS NULL OR status = $2) \
+             AND ($3::timestamptz IS NULL OR ordered_at >= $3) AND ($4::timestamptz IS NULL OR ordered_at < $4) \
+             AND ($5::timestamptz IS NULL OR (ordered_at, order_id) > ($5, $6)) ORDER BY ordered_at, order_id LIMIT $7",
+        )
+        .bind(customer_id.as_ref().map(CustomerId::as_str))
+        .bind(status)
+        .bind(from.map(Bound::begins))
+        .bind(to.map(Bound::ends))
+        .bind(page.after.as_ref().map(|(ordered_at, _)| *ordered_at))
+        .bind(page.after.as_ref().map(|(_, order_id)| order_id.as_str()))
+        .bind(page.rows_to_read())
+        .fetch_all(snapshot.rows())
+        .await
+        .map_err(failed)?;
+        let next_cursor =
+            page.cut(&mut rows, |row| vec![row.ordered_at.timestamp_micros().to_string(), row.order_id.clone()]);
+        let items = rows.into_iter().map(Order::read).collect::<Result<_, _>>()?;
+        Ok(Listed { items, next_cursor, position: snapshot.moment.position.0 })
+    }
 }
 
 /// Shows an order
@@ -93,16 +111,28 @@ pub(super) async fn one(State(state): State<QueryState>, mut asked: Asked) -> An
     let freshness = asked.freshness();
     let order_id = asked.finish_with(order_id)?;
     let mut snapshot = state.snapshot(freshness).await?;
-    let row: Option<OrderRow> = sqlx::query_as("SELECT * FROM orders WHERE order_id = $1")
-        .bind(order_id.as_str())
-        .fetch_optional(snapshot.rows())
-        .await
-        .map_err(failed)?;
-    let row = row.ok_or_else(|| not_found("order_not_found", "order", order_id.as_str()))?;
-    let parts = detail::read(snapshot.rows(), &order_id).await.map_err(failed)?;
-    let payments = payments::of_order(snapshot.rows(), &order_id).await?;
+    let found = named(&mut snapshot, &[order_id.as_str().to_owned()]).await?.pop();
     let moment = snapshot.moment;
     snapshot.close().await;
-    let version = row.version;
-    Ok(Answer::at(moment, OneOrder::new(row, parts, payments, moment.position)?).version(version))
+    let order = found.ok_or_else(|| not_found("order_not_found", "order", order_id.as_str()))?;
+    let version = order.version();
+    Ok(Answer::at(moment, order).version(version))
+}
+
+/// Orders by their names, as far as there are such, with everything that belongs to them.
+pub(crate) async fn named(snapshot: &mut Snapshot, ids: &[String]) -> Result<Vec<OneOrder>, Problem> {
+    let position = snapshot.moment.position;
+    let found: Vec<OrderRow> = sqlx::query_as("SELECT * FROM orders WHERE order_id = ANY($1)")
+        .bind(ids)
+        .fetch_all(snapshot.rows())
+        .await
+        .map_err(failed)?;
+    let mut parts = detail::read(snapshot.rows(), ids).await.map_err(failed)?;
+    let mut payments = payments::of_orders(snapshot.rows(), ids).await?;
+    let order = |row: OrderRow| {
+        let parts = parts.remove(&row.order_id).unwrap_or_default();
+        let payments = payments.remove(&row.order_id).unwrap_or_default();
+        OneOrder::new(row, parts, payments, position)
+    };
+    found.into_iter().map(order).collect()
 }

@@ -7,11 +7,11 @@ use super::cursor;
 
 /// Which page is wanted. `K` is what the rows are sorted by.
 #[derive(Debug)]
-pub(super) struct Page<K> {
-    pub(super) limit: usize,
+pub(crate) struct Page<K> {
+    pub(crate) limit: usize,
     /// The key of the last row of the page before.
-    pub(super) after: Option<K>,
-    pub(super) scope: String,
+    pub(crate) after: Option<K>,
+    pub(crate) scope: String,
 }
 
 impl<K> Page<K> {
@@ -44,7 +44,7 @@ pub(super) struct Paging {
 
 /// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Listed<T> {
+pub(crate) struct Listed<T> {
     /// The rows of this page.
     pub(super) items: Vec<T>,
     /// Give it as `cursor`, with the same parameters, for the next page; null where there is none.

@@ -1,6 +1,6 @@
 //! `GET /v1/payments` and `GET /v1/payments/{id}`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
@@ -15,8 +15,9 @@ use utoipa::ToSchema;
 use super::answer::{Answer, Answered, Problems, failed, not_found, unreadable};
 use super::asked::{Asked, AskedOfRows};
 use super::money::Money;
-use super::page::Listed;
-use super::snapshot::QueryState;
+use super::page::{Listed, Page};
+use super::snapshot::{QueryState, Snapshot};
+use super::view::{View, answered};
 
 #[derive(FromRow)]
 struct PaymentRow {
@@ -38,7 +39,7 @@ struct PaymentRow {
 
 /// A payment.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Payment {
+pub(crate) struct Payment {
     #[schema(example = "pay-1")]
     payment_id: String,
     /// The order it pays.
@@ -75,6 +76,7 @@ pub(super) struct Payment {
 
 #[derive(FromRow)]
 struct OperationRow {
+    payment_id: String,
     position: i64,
     kind: String,
     operation_id: Option<String>,
@@ -105,7 +107,7 @@ struct PaymentOperation {
 
 /// A payment with what was done with it.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct OnePayment {
+pub(crate) struct OnePayment {
     #[serde(flatten)]
     payment: Payment,
     /// In the order in which it happened.
@@ -126,37 +128,85 @@ pub(super) struct OnePayment {
     ),
     responses((status = 200, body = Listed<Payment>, description = "A page of payments."), Problems)
 )]
-pub(super) async fn list(State(state): State<QueryState>, mut asked: Asked) -> Answered<Listed<Payment>> {
-    let order_id: Option<OrderId> = asked.optional("order_id");
-    let page = asked.page(|key| key.first()?.parse::<PaymentId>().ok());
-    let freshness = asked.freshness();
-    asked.finish()?;
-    let mut snapshot = state.snapshot(freshness).await?;
-    let mut rows: Vec<PaymentRow> = sqlx::query_as(
-        "SELECT * FROM payments WHERE ($1::text IS NULL OR order_id = $1) AND ($2::text IS NULL OR payment_id > $2) \
-         ORDER BY payment_id LIMIT $3",
-    )
-    .bind(order_id.as_ref().map(OrderId::as_str))
-    .bind(page.after.as_ref().map(PaymentId::as_str))
-    .bind(page.rows_to_read())
-    .fetch_all(snapshot.rows())
-    .await
-    .map_err(failed)?;
-    let next_cursor = page.cut(&mut rows, |row| vec![row.payment_id.clone()]);
-    let moment = snapshot.moment;
-    snapshot.close().await;
-    let items = rows.into_iter().map(Payment::read).collect::<Result<_, _>>()?;
-    Ok(Answer::at(moment, Listed { items, next_cursor, position: moment.position.0 }))
+pub(super) async fn list(state: State<QueryState>, asked: Asked) -> Answered<Listed<Payment>> {
+    answered::<PaymentsWanted>(state, asked).await
 }
 
-/// All payments of an order.
-pub(super) async fn of_order(rows: &mut PgConnection, order_id: &OrderId) -> Result<Vec<Payment>, Problem> {
-    let rows: Vec<PaymentRow> = sqlx::query_as("SELECT * FROM payments WHERE order_id = $1 ORDER BY payment_id")
-        .bind(order_id.as_str())
+/// Which payments are wanted.
+pub(crate) struct PaymentsWanted {
+    order_id: Option<OrderId>,
+    page: Page<PaymentId>,
+}
+
+impl View for PaymentsWanted {
+    type Body = Listed<Payment>;
+
+    fn asked(asked: &mut Asked) -> Option<Self> {
+        let order_id: Option<OrderId> = asked.optional("order_id");
+        let page = asked.page(|key| key.first()?.parse::<PaymentId>().ok());
+        Some(Self { order_id, page })
+    }
+
+    async fn read(self, snapshot: &mut Snapshot) -> Result<Self::Body, Problem> {
+        let Self { order_id, page } = self;
+        let mut rows: Vec<PaymentRow> = sqlx::query_as(
+            "SELECT * FROM payments WHERE ($1::text IS NULL OR order_id = $1) AND ($2::text IS NULL OR payment_id > $2) \
+             ORDER BY payment_id LIMIT $3",
+        )
+        .bind(order_id.as_ref().map(OrderId::as_str))
+        .bind(page.after.as_ref().map(PaymentId::as_str))
+        .bind(page.rows_to_read())
+        .fetch_all(snapshot.rows())
+        .await
+        .map_err(failed)?;
+        let next_cursor = page.cut(&mut rows, |row| vec![row.payment_id.clone()]);
+        let items = rows.into_iter().map(Payment::read).collect::<Result<_, _>>()?;
+        Ok(Listed { items, next_cursor, position: snapshot.moment.position.0 })
+    }
+}
+
+/// All payments of these orders, by order.
+pub(super) async fn of_orders(
+    rows: &mut PgConnection,
+    orders: &[String],
+) -> Result<HashMap<String, Vec<Payment>>, Problem> {
+    let rows: Vec<PaymentRow> = sqlx::query_as("SELECT * FROM payments WHERE order_id = ANY($1) ORDER BY payment_id")
+        .bind(orders)
         .fetch_all(rows)
         .await
         .map_err(failed)?;
-    rows.into_iter().map(Payment::read).collect()
+    let mut of_orders: HashMap<String, Vec<Payment>> = HashMap::new();
+    for row in rows {
+        let order_id = row.order_id.clone().unwrap_or_default();
+        of_orders.entry(order_id).or_default().push(Payment::read(row)?);
+    }
+    Ok(of_orders)
+}
+
+/// Payments by their names, as far as there are such, with what was done with them.
+pub(crate) async fn named(snapshot: &mut Snapshot, ids: &[String]) -> Result<Vec<OnePayment>, Problem> {
+    let position = snapshot.moment.position.0;
+    let found: Vec<PaymentRow> = sqlx::query_as("SELECT * FROM payments WHERE payment_id = ANY($1)")
+        .bind(ids)
+        .fetch_all(snapshot.rows())
+        .await
+        .map_err(failed)?;
+    let rows: Vec<OperationRow> =
+        sqlx::query_as("SELECT * FROM payment_operations WHERE payment_id = ANY($1) ORDER BY position")
+            .bind(ids)
+            .fetch_all(snapshot.rows())
+            .await
+            .map_err(failed)?;
+    let mut operations: HashMap<String, Vec<OperationRow>> = HashMap::new();
+    for row in rows {
+        operations.entry(row.payment_id.clone()).or_default().push(row);
+    }
+    let payment = |row: PaymentRow| {
+        let done = operations.remove(&row.payment_id).unwrap_or_default();
+        let operations = done.into_iter().map(|operation| operation.view(&row.currency)).collect();
+        Ok(OnePayment { operations, payment: Payment::read(row)?, position })
+    };
+    found.into_iter().map(payment).collect()
 }
 
 /// Shows a payment and what was done with it
@@ -177,23 +227,11 @@ pub(super) async fn one(State(state): State<QueryState>, mut asked: Asked) -> An
     let freshness = asked.freshness();
     let payment_id = asked.finish_with(payment_id)?;
     let mut snapshot = state.snapshot(freshness).await?;
-    let row: Option<PaymentRow> = sqlx::query_as("SELECT * FROM payments WHERE payment_id = $1")
-        .bind(payment_id.as_str())
-        .fetch_optional(snapshot.rows())
-        .await
-        .map_err(failed)?;
-    let row = row.ok_or_else(|| not_found("payment_not_found", "payment", payment_id.as_str()))?;
-    let operations: Vec<OperationRow> =
-        sqlx::query_as("SELECT * FROM payment_operations WHERE payment_id = $1 ORDER BY position")
-            .bind(payment_id.as_str())
-            .fetch_all(snapshot.rows())
-            .await
-            .map_err(failed)?;
+    let found = named(&mut snapshot, &[payment_id.as_str().to_owned()]).await?.pop();
     let moment = snapshot.moment;
     snapshot.close().await;
-    let (version, currency) = (row.version, row.currency.clone());
-    let operations = operations.into_iter().map(|operation| operation.view(&currency)).collect();
-    let payment = OnePayment { payment: Payment::read(row)?, operations, position: moment.position.0 };
+    let payment = found.ok_or_else(|| not_found("payment_not_found", "payment", payment_id.as_str()))?;
+    let version = payment.payment.version;
     Ok(Answer::at(moment, payment).version(version))
 }
 

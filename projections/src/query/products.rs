@@ -5,14 +5,15 @@ use chrono::{DateTime, Utc};
 use domain::ids::ProductId;
 use http_problem::Problem;
 use serde::Serialize;
-use sqlx::FromRow;
+use sqlx::{FromRow, PgConnection};
 use utoipa::ToSchema;
 
 use super::answer::{Answer, Answered, Problems, failed, not_found};
 use super::asked::{Asked, AskedOfRows};
 use super::money::Money;
-use super::page::Listed;
-use super::snapshot::QueryState;
+use super::page::{Listed, Page};
+use super::snapshot::{QueryState, Snapshot};
+use super::view::{View, answered};
 
 #[derive(FromRow)]
 struct ProductRow {
@@ -31,7 +32,7 @@ struct ProductRow {
 
 /// A product and its stock.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Product {
+pub(crate) struct Product {
     #[schema(example = "85123A")]
     product_id: String,
     #[schema(example = "white hanging heart t-light holder")]
@@ -82,27 +83,41 @@ pub(super) struct OneProduct {
     ),
     responses((status = 200, body = Listed<Product>, description = "A page of products."), Problems)
 )]
-pub(super) async fn list(State(state): State<QueryState>, mut asked: Asked) -> Answered<Listed<Product>> {
-    let discontinued: Option<bool> = asked.optional("discontinued");
-    let page = asked.page(|key| key.first()?.parse::<ProductId>().ok());
-    let freshness = asked.freshness();
-    asked.finish()?;
-    let mut snapshot = state.snapshot(freshness).await?;
-    let mut rows: Vec<ProductRow> = sqlx::query_as(
-        "SELECT * FROM products WHERE ($1::boolean IS NULL OR discontinued = $1) \
-         AND ($2::text IS NULL OR product_id > $2) ORDER BY product_id LIMIT $3",
-    )
-    .bind(discontinued)
-    .bind(page.after.as_ref().map(ProductId::as_str))
-    .bind(page.rows_to_read())
-    .fetch_all(snapshot.rows())
-    .await
-    .map_err(failed)?;
-    let next_cursor = page.cut(&mut rows, |row| vec![row.product_id.clone()]);
-    let moment = snapshot.moment;
-    snapshot.close().await;
-    let items = rows.into_iter().map(Product::from).collect();
-    Ok(Answer::at(moment, Listed { items, next_cursor, position: moment.position.0 }))
+pub(super) async fn list(state: State<QueryState>, asked: Asked) -> Answered<Listed<Product>> {
+    answered::<ProductsWanted>(state, asked).await
+}
+
+/// Which products are wanted.
+pub(crate) struct ProductsWanted {
+    discontinued: Option<bool>,
+    page: Page<ProductId>,
+}
+
+impl View for ProductsWanted {
+    type Body = Listed<Product>;
+
+    fn asked(asked: &mut Asked) -> Option<Self> {
+        let discontinued: Option<bool> = asked.optional("discontinued");
+        let page = asked.page(|key| key.first()?.parse::<ProductId>().ok());
+        Some(Self { discontinued, page })
+    }
+
+    async fn read(self, snapshot: &mut Snapshot) -> Result<Self::Body, Problem> {
+        let Self { discontinued, page } = self;
+        let mut rows: Vec<ProductRow> = sqlx::query_as(
+            "SELECT * FROM products WHERE ($1::boolean IS NULL OR discontinued = $1) \
+             AND ($2::text IS NULL OR product_id > $2) ORDER BY product_id LIMIT $3",
+        )
+        .bind(discontinued)
+        .bind(page.after.as_ref().map(ProductId::as_str))
+        .bind(page.rows_to_read())
+        .fetch_all(snapshot.rows())
+        .await
+        .map_err(failed)?;
+        let next_cursor = page.cut(&mut rows, |row| vec![row.product_id.clone()]);
+        let items = rows.into_iter().map(Product::from).collect();
+        Ok(Listed { items, next_cursor, position: snapshot.moment.position.0 })
+    }
 }
 
 /// Shows a product and its stock
@@ -133,6 +148,16 @@ pub(super) async fn one(State(state): State<QueryState>, mut asked: Asked) -> An
     let row = row.ok_or_else(|| not_found("unknown_product", "product", product_id.as_str()))?;
     let version = row.version;
     Ok(Answer::at(moment, OneProduct { product: row.into(), position: moment.position.0 }).version(version))
+}
+
+/// Products by their names, as far as there are such.
+pub(crate) async fn named(rows: &mut PgConnection, ids: &[String]) -> Result<Vec<Product>, Problem> {
+    let found: Vec<ProductRow> = sqlx::query_as("SELECT * FROM products WHERE product_id = ANY($1)")
+        .bind(ids)
+        .fetch_all(rows)
+        .await
+        .map_err(failed)?;
+    Ok(found.into_iter().map(Product::from).collect())
 }
 
 impl From<ProductRow> for Product {

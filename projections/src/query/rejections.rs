@@ -2,19 +2,21 @@
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
+use http_problem::Problem;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::FromRow;
 use utoipa::ToSchema;
 
-use super::answer::{Answer, Answered, Problems, failed};
+use super::answer::{Answered, Problems, failed};
 use super::asked::{Asked, AskedOfRows, Name};
-use super::page::Listed;
-use super::snapshot::QueryState;
+use super::page::{Listed, Page};
+use super::snapshot::{QueryState, Snapshot};
+use super::view::{View, answered};
 
 /// A command that was refused.
 #[derive(Debug, Serialize, FromRow, ToSchema)]
-pub(super) struct Rejection {
+pub(crate) struct Rejection {
     /// Where the log has it.
     #[schema(example = 4012)]
     position: i64,
@@ -58,26 +60,41 @@ pub(super) struct Rejection {
     ),
     responses((status = 200, body = Listed<Rejection>, description = "A page of refused commands."), Problems)
 )]
-pub(super) async fn list(State(state): State<QueryState>, mut asked: Asked) -> Answered<Listed<Rejection>> {
-    let code = asked.word("code", domain::rejection::Rejection::CODES);
-    let principal: Option<Name> = asked.optional("principal");
-    let page = asked.page(|key| key.first()?.parse::<i64>().ok());
-    let freshness = asked.freshness();
-    asked.finish()?;
-    let mut snapshot = state.snapshot(freshness).await?;
-    let mut items: Vec<Rejection> = sqlx::query_as(
-        "SELECT * FROM rejections WHERE ($1::text IS NULL OR code = $1) AND ($2::text IS NULL OR principal = $2) \
-         AND ($3::bigint IS NULL OR position > $3) ORDER BY position LIMIT $4",
-    )
-    .bind(code)
-    .bind(principal.map(|Name(principal)| principal))
-    .bind(page.after)
-    .bind(page.rows_to_read())
-    .fetch_all(snapshot.rows())
-    .await
-    .map_err(failed)?;
-    let next_cursor = page.cut(&mut items, |row| vec![row.position.to_string()]);
-    let moment = snapshot.moment;
-    snapshot.close().await;
-    Ok(Answer::at(moment, Listed { items, next_cursor, position: moment.position.0 }))
+pub(super) async fn list(state: State<QueryState>, asked: Asked) -> Answered<Listed<Rejection>> {
+    answered::<RejectionsWanted>(state, asked).await
+}
+
+/// Which refused commands are wanted.
+pub(crate) struct RejectionsWanted {
+    code: Option<&'static str>,
+    principal: Option<Name>,
+    page: Page<i64>,
+}
+
+impl View for RejectionsWanted {
+    type Body = Listed<Rejection>;
+
+    fn asked(asked: &mut Asked) -> Option<Self> {
+        let code = asked.word("code", domain::rejection::Rejection::CODES);
+        let principal: Option<Name> = asked.optional("principal");
+        let page = asked.page(|key| key.first()?.parse::<i64>().ok());
+        Some(Self { code, principal, page })
+    }
+
+    async fn read(self, snapshot: &mut Snapshot) -> Result<Self::Body, Problem> {
+        let Self { code, principal, page } = self;
+        let mut items: Vec<Rejection> = sqlx::query_as(
+            "SELECT * FROM rejections WHERE ($1::text IS NULL OR code = $1) AND ($2::text IS NULL OR principal = $2) \
+             AND ($3::bigint IS NULL OR position > $3) ORDER BY position LIMIT $4",
+        )
+        .bind(code)
+        .bind(principal.map(|Name(principal)| principal))
+        .bind(page.after)
+        .bind(page.rows_to_read())
+        .fetch_all(snapshot.rows())
+        .await
+        .map_err(failed)?;
+        let next_cursor = page.cut(&mut items, |row| vec![row.position.to_string()]);
+        Ok(Listed { items, next_cursor, position: snapshot.moment.position.0 })
+    }
 }

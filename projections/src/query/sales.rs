@@ -6,12 +6,13 @@ use serde::Serialize;
 use sqlx::FromRow;
 use utoipa::ToSchema;
 
-use super::answer::{Answer, Answered, Problems, failed, unreadable};
+use super::answer::{Answered, Problems, failed, unreadable};
 use super::asked::{Asked, AskedOfRows};
 use super::money::Sum;
-use super::page::Listed;
-use super::snapshot::QueryState;
+use super::page::{Listed, Page};
+use super::snapshot::{QueryState, Snapshot};
 use super::time::Day;
+use super::view::{View, answered};
 use crate::model::sales::Sums;
 
 #[derive(FromRow)]
@@ -52,7 +53,7 @@ struct SalesFigures {
 
 /// The sales of a day, month, product or customer.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Sales {
+pub(crate) struct Sales {
     /// The day (`2010-12-01`), month (`2010-12`), product or customer.
     #[schema(example = "2010-12-01")]
     key: String,
@@ -83,48 +84,64 @@ pub(super) struct Sales {
     ),
     responses((status = 200, body = Listed<Sales>, description = "A page of sums."), Problems)
 )]
-pub(super) async fn by(State(state): State<QueryState>, mut asked: Asked) -> Answered<Listed<Sales>> {
-    let by = asked.required_word("by", &["day", "month", "product", "customer"]);
-    let (from, to): (Option<Day>, Option<Day>) = (asked.optional("from"), asked.optional("to"));
-    let page = asked.page(|key| match key {
-        [key, currency] => Some((key.clone(), currency.clone())),
-        _ => None,
-    });
-    let freshness = asked.freshness();
-    let by = asked.finish_with(by)?;
-    let mut snapshot = state.snapshot(freshness).await?;
-    let (cut, key) = match by {
-        "day" => ("all", "YYYY-MM-DD"),
-        "month" => ("all", "YYYY-MM"),
-        cut => (cut, ""),
-    };
-    // An empty pattern takes the key of the row; the sums are text because they may be larger than bigint.
-    let mut rows: Vec<SalesRow> = sqlx::query_as(
-        "SELECT * FROM (SELECT CASE WHEN $2 = '' THEN key ELSE to_char(day, $2) COLLATE \"C\" END AS key, currency, \
-         SUM(orders)::text AS orders, SUM(quantity)::text AS quantity, SUM(goods)::text AS goods, \
-         SUM(tax)::text AS tax, SUM(shipping)::text AS shipping, SUM(cancelled_orders)::text AS cancelled_orders, \
-         SUM(cancelled_quantity)::text AS cancelled_quantity, SUM(cancelled_goods)::text AS cancelled_goods, \
-         SUM(cancelled_tax)::text AS cancelled_tax, SUM(cancelled_shipping)::text AS cancelled_shipping, \
-         SUM(returned_quantity)::text AS returned_quantity, SUM(returned_goods)::text AS returned_goods, \
-         SUM(returned_tax)::text AS returned_tax FROM sales WHERE cut = $1 AND ($3::date IS NULL OR day >= $3) \
-         AND ($4::date IS NULL OR day <= $4) GROUP BY 1, 2) s \
-         WHERE ($5::text IS NULL OR (key, currency) > ($5, $6)) ORDER BY key, currency LIMIT $7",
-    )
-    .bind(cut)
-    .bind(key)
-    .bind(from.map(|Day(day)| day))
-    .bind(to.map(|Day(day)| day))
-    .bind(page.after.as_ref().map(|(key, _)| key.as_str()))
-    .bind(page.after.as_ref().map(|(_, currency)| currency.as_str()))
-    .bind(page.rows_to_read())
-    .fetch_all(snapshot.rows())
-    .await
-    .map_err(failed)?;
-    let next_cursor = page.cut(&mut rows, |row| vec![row.key.clone(), row.currency.clone()]);
-    let moment = snapshot.moment;
-    snapshot.close().await;
-    let items = rows.into_iter().map(Sales::read).collect::<Result<_, _>>()?;
-    Ok(Answer::at(moment, Listed { items, next_cursor, position: moment.position.0 }))
+pub(super) async fn by(state: State<QueryState>, asked: Asked) -> Answered<Listed<Sales>> {
+    answered::<SalesWanted>(state, asked).await
+}
+
+/// Which sales are wanted, and by what they are summed up.
+pub(crate) struct SalesWanted {
+    by: &'static str,
+    from: Option<Day>,
+    to: Option<Day>,
+    page: Page<(String, String)>,
+}
+
+impl View for SalesWanted {
+    type Body = Listed<Sales>;
+
+    fn asked(asked: &mut Asked) -> Option<Self> {
+        let by = asked.required_word("by", &["day", "month", "product", "customer"]);
+        let (from, to): (Option<Day>, Option<Day>) = (asked.optional("from"), asked.optional("to"));
+        let page = asked.page(|key| match key {
+            [key, currency] => Some((key.clone(), currency.clone())),
+            _ => None,
+        });
+        Some(Self { by: by?, from, to, page })
+    }
+
+    async fn read(self, snapshot: &mut Snapshot) -> Result<Self::Body, Problem> {
+        let Self { by, from, to, page } = self;
+        let (cut, key) = match by {
+            "day" => ("all", "YYYY-MM-DD"),
+            "month" => ("all", "YYYY-MM"),
+            cut => (cut, ""),
+        };
+        // An empty pattern takes the key of the row; the sums are text because they may be larger than bigint.
+        let mut rows: Vec<SalesRow> = sqlx::query_as(
+            "SELECT * FROM (SELECT CASE WHEN $2 = '' THEN key ELSE to_char(day, $2) COLLATE \"C\" END AS key, currency, \
+             SUM(orders)::text AS orders, SUM(quantity)::text AS quantity, SUM(goods)::text AS goods, \
+             SUM(tax)::text AS tax, SUM(shipping)::text AS shipping, SUM(cancelled_orders)::text AS cancelled_orders, \
+             SUM(cancelled_quantity)::text AS cancelled_quantity, SUM(cancelled_goods)::text AS cancelled_goods, \
+             SUM(cancelled_tax)::text AS cancelled_tax, SUM(cancelled_shipping)::text AS cancelled_shipping, \
+             SUM(returned_quantity)::text AS returned_quantity, SUM(returned_goods)::text AS returned_goods, \
+             SUM(returned_tax)::text AS returned_tax FROM sales WHERE cut = $1 AND ($3::date IS NULL OR day >= $3) \
+             AND ($4::date IS NULL OR day <= $4) GROUP BY 1, 2) s \
+             WHERE ($5::text IS NULL OR (key, currency) > ($5, $6)) ORDER BY key, currency LIMIT $7",
+        )
+        .bind(cut)
+        .bind(key)
+        .bind(from.map(|Day(day)| day))
+        .bind(to.map(|Day(day)| day))
+        .bind(page.after.as_ref().map(|(key, _)| key.as_str()))
+        .bind(page.after.as_ref().map(|(_, currency)| currency.as_str()))
+        .bind(page.rows_to_read())
+        .fetch_all(snapshot.rows())
+        .await
+        .map_err(failed)?;
+        let next_cursor = page.cut(&mut rows, |row| vec![row.key.clone(), row.currency.clone()]);
+        let items = rows.into_iter().map(Sales::read).collect::<Result<_, _>>()?;
+        Ok(Listed { items, next_cursor, position: snapshot.moment.position.0 })
+    }
 }
 
 impl Sales {

@@ -28,7 +28,7 @@ pub struct QueryState {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[allow(dead_code, reason = "it stands for its description in the OpenAPI document")]
-pub(super) struct Recency {
+pub(crate) struct Recency {
     /// Answer no earlier than the read models have this position, such as that of a command's answer.
     #[param(example = 4711)]
     min_position: Option<u64>,
@@ -39,34 +39,34 @@ pub(super) struct Recency {
 
 /// How recent an answer must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Freshness {
-    pub(super) min_position: Position,
-    pub(super) wait_max: Duration,
+pub(crate) struct Freshness {
+    pub(crate) min_position: Position,
+    pub(crate) wait_max: Duration,
     /// The moment whose answer the client has.
-    pub(super) seen: Option<Tag>,
+    pub(crate) seen: Option<Tag>,
 }
 
 impl Freshness {
     /// At least as recent as a position too.
-    pub(super) fn and_at(self, position: Position) -> Self {
+    pub(crate) fn and_at(self, position: Position) -> Self {
         Self { min_position: self.min_position.max(position), ..self }
     }
 }
 
 /// The read models at one moment.
-pub(super) struct Snapshot {
+pub(crate) struct Snapshot {
     transaction: Transaction<'static, Postgres>,
-    pub(super) moment: Moment,
+    pub(crate) moment: Moment,
 }
 
 impl Snapshot {
     /// The connection to read from.
-    pub(super) fn rows(&mut self) -> &mut PgConnection {
+    pub(crate) fn rows(&mut self) -> &mut PgConnection {
         &mut self.transaction
     }
 
     /// Gives the connection back. Without it that happens a little later.
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         // What was read is read; a connection that fails now is noticed by whoever has it next.
         let _ = self.transaction.rollback().await;
     }
@@ -80,16 +80,16 @@ impl QueryState {
         Self { pool, monitor }
     }
 
-    pub(super) const fn pool(&self) -> &PgPool {
+    pub(crate) const fn pool(&self) -> &PgPool {
         &self.pool
     }
 
-    pub(super) const fn monitor(&self) -> Option<&Monitor> {
+    pub(crate) const fn monitor(&self) -> Option<&Monitor> {
         self.monitor.as_ref()
     }
 
     /// The read models as soon as they are recent enough, unless the client has the answer already.
-    pub(super) async fn snapshot(&self, freshness: Freshness) -> Result<Snapshot, Unanswered> {
+    pub(crate) async fn snapshot(&self, freshness: Freshness) -> Result<Snapshot, Unanswered> {
         let Freshness { min_position: wanted, wait_max, seen } = freshness;
         let deadline = Instant::now() + wait_max;
         loop {
@@ -129,7 +129,7 @@ impl QueryState {
     }
 }
 
-fn behind(wanted: Position, reached: Position) -> Problem {
+pub(crate) fn behind(wanted: Position, reached: Position) -> Problem {
     let detail = format!(
         "the read models have reached position {reached}, {wanted} was wanted; ask again, with a longer wait_ms if need be"
     );

@@ -1,5 +1,7 @@
 //! `GET /v1/accounts/{id}/statement`, and what the journal knows of earlier balances.
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::{AccountId, Position};
@@ -9,11 +11,13 @@ use sqlx::{FromRow, PgConnection};
 use utoipa::ToSchema;
 
 use super::accounts::{AccountRow, find, unknown};
-use super::answer::{Answer, Answered, Problems, failed};
+use super::answer::{Answered, Problems, failed};
 use super::asked::{Asked, AskedOfRows};
 use super::money::Money;
-use super::snapshot::{Freshness, QueryState};
+use super::page::Page;
+use super::snapshot::{Freshness, QueryState, Snapshot};
 use super::time::{At, Bound};
+use super::view::{View, answered};
 use crate::model::stamp::minute_of;
 
 /// How far a business time may lie ahead of the time of recording: the rules allow five minutes.
@@ -21,6 +25,7 @@ const BUSINESS_AHEAD_MAX: TimeDelta = TimeDelta::hours(1);
 
 #[derive(FromRow)]
 struct JournalRow {
+    account_id: String,
     position: i64,
     amount: i64,
     balance_after: i64,
@@ -73,7 +78,7 @@ struct Posting {
 
 /// A page of an account's statement.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Statement {
+pub(crate) struct Statement {
     #[schema(example = "acct-ann")]
     account_id: String,
     /// Its movements, in the order in which they were recorded.
@@ -105,54 +110,106 @@ pub(super) struct Statement {
         Problems
     )
 )]
-pub(super) async fn statement(State(state): State<QueryState>, mut asked: Asked) -> Answered<Statement> {
-    let account_id: Option<AccountId> = asked.id();
-    let (from, to): (Option<Bound>, Option<Bound>) = (asked.optional("from"), asked.optional("to"));
-    let at: Option<At> = asked.optional("at");
-    let page = asked.page(|key| match key {
-        [position, leg] => Some((position.parse::<i64>().ok()?, leg.parse::<i16>().ok()?)),
-        _ => None,
-    });
-    let freshness = asked.freshness();
-    let account_id = asked.finish_with(account_id)?;
-    let mut snapshot = state.snapshot(at.map_or(freshness, |at| at.needs(freshness))).await?;
-    let account = find(snapshot.rows(), &account_id).await?;
-    let until = match at {
-        Some(at) => Until::at(snapshot.rows(), at).await.map_err(failed)?,
-        None => Until::NOW,
-    };
-    if !until.knows(&account) {
-        return Err(unknown(account_id.as_str()).into());
+pub(super) async fn statement(state: State<QueryState>, asked: Asked) -> Answered<Statement> {
+    answered::<StatementWanted>(state, asked).await
+}
+
+/// Which part of a statement is wanted.
+pub(crate) struct StatementWanted {
+    account_id: AccountId,
+    from: Option<Bound>,
+    to: Option<Bound>,
+    at: Option<At>,
+    page: Page<(i64, i16)>,
+}
+
+impl View for StatementWanted {
+    type Body = Statement;
+
+    fn asked(asked: &mut Asked) -> Option<Self> {
+        let account_id: Option<AccountId> = asked.id();
+        let (from, to): (Option<Bound>, Option<Bound>) = (asked.optional("from"), asked.optional("to"));
+        let at: Option<At> = asked.optional("at");
+        let page = asked.page(|key| match key {
+            [position, leg] => Some((position.parse::<i64>().ok()?, leg.parse::<i16>().ok()?)),
+            _ => None,
+        });
+        Some(Self { account_id: account_id?, from, to, at, page })
     }
-    let not_before = match from {
-        Some(from) => first_position_since(snapshot.rows(), from.begins()).await.map_err(failed)?,
-        None => 0,
-    };
-    let mut rows: Vec<JournalRow> = sqlx::query_as(
-        "SELECT * FROM journal WHERE account_id = $1 AND position >= $2 AND ($3::bigint IS NULL OR position <= $3) \
-         AND ($4::timestamptz IS NULL OR recorded_at <= $4) \
-         AND ($5::timestamptz IS NULL OR COALESCE(effective_at, recorded_at) >= $5) \
-         AND ($6::timestamptz IS NULL OR COALESCE(effective_at, recorded_at) < $6) \
-         AND ($7::bigint IS NULL OR (position, leg) > ($7, $8)) ORDER BY account_id, position, leg LIMIT $9",
+
+    fn needs(&self, freshness: Freshness) -> Freshness {
+        self.at.map_or(freshness, |at| at.needs(freshness))
+    }
+
+    async fn read(self, snapshot: &mut Snapshot) -> Result<Self::Body, Problem> {
+        let Self { account_id, from, to, at, page } = self;
+        let account = find(snapshot.rows(), &account_id).await?;
+        let until = match at {
+            Some(at) => Until::at(snapshot.rows(), at).await.map_err(failed)?,
+            None => Until::NOW,
+        };
+        if !until.knows(&account) {
+            return Err(unknown(account_id.as_str()));
+        }
+        let not_before = match from {
+            Some(from) => first_position_since(snapshot.rows(), from.begins()).await.map_err(failed)?,
+            None => 0,
+        };
+        let mut rows: Vec<JournalRow> = sqlx::query_as(
+            "SELECT * FROM journal WHERE account_id = $1 AND position >= $2 AND ($3::bigint IS NULL OR position <= $3) \
+             AND ($4::timestamptz IS NULL OR recorded_at <= $4) \
+             AND ($5::timestamptz IS NULL OR COALESCE(effective_at, recorded_at) >= $5) \
+             AND ($6::timestamptz IS NULL OR COALESCE(effective_at, recorded_at) < $6) \
+             AND ($7::bigint IS NULL OR (position, leg) > ($7, $8)) ORDER BY account_id, position, leg LIMIT $9",
+        )
+        .bind(account_id.as_str())
+        .bind(not_before)
+        .bind(until.position)
+        .bind(until.recorded_at)
+        .bind(from.map(Bound::begins))
+        .bind(to.map(Bound::ends))
+        .bind(page.after.map(|(position, _)| position))
+        .bind(page.after.map(|(_, leg)| leg))
+        .bind(page.rows_to_read())
+        .fetch_all(snapshot.rows())
+        .await
+        .map_err(failed)?;
+        let next_cursor = page.cut(&mut rows, |row| vec![row.position.to_string(), row.leg.to_string()]);
+        let items = rows.into_iter().map(Posting::from).collect();
+        let account_id = account.account_id;
+        Ok(Statement { account_id, items, next_cursor, position: snapshot.moment.position.0 })
+    }
+}
+
+/// The first postings of each of these accounts, as the statement of one begins.
+pub(crate) async fn first_of_each(
+    snapshot: &mut Snapshot,
+    accounts: &[String],
+    limit: usize,
+) -> Result<HashMap<String, Statement>, Problem> {
+    let rows: Vec<JournalRow> = sqlx::query_as(
+        "SELECT j.* FROM UNNEST($1::text[]) AS a(id) CROSS JOIN LATERAL (SELECT * FROM journal \
+         WHERE account_id = a.id ORDER BY account_id, position, leg LIMIT $2) j",
     )
-    .bind(account_id.as_str())
-    .bind(not_before)
-    .bind(until.position)
-    .bind(until.recorded_at)
-    .bind(from.map(Bound::begins))
-    .bind(to.map(Bound::ends))
-    .bind(page.after.map(|(position, _)| position))
-    .bind(page.after.map(|(_, leg)| leg))
-    .bind(page.rows_to_read())
+    .bind(accounts)
+    .bind(limit as i64 + 1)
     .fetch_all(snapshot.rows())
     .await
     .map_err(failed)?;
-    let next_cursor = page.cut(&mut rows, |row| vec![row.position.to_string(), row.leg.to_string()]);
-    let moment = snapshot.moment;
-    snapshot.close().await;
-    let items = rows.into_iter().map(Posting::from).collect();
-    let account_id = account.account_id;
-    Ok(Answer::at(moment, Statement { account_id, items, next_cursor, position: moment.position.0 }))
+    let mut of_accounts: HashMap<String, Vec<JournalRow>> = HashMap::new();
+    for row in rows {
+        of_accounts.entry(row.account_id.clone()).or_default().push(row);
+    }
+    let position = snapshot.moment.position.0;
+    let first = |account_id: &String| {
+        let mut rows = of_accounts.remove(account_id).unwrap_or_default();
+        let scope = format!("/v1/accounts/{account_id}/statement?");
+        let page: Page<(i64, i16)> = Page { limit, after: None, scope };
+        let next_cursor = page.cut(&mut rows, |row| vec![row.position.to_string(), row.leg.to_string()]);
+        let items = rows.into_iter().map(Posting::from).collect();
+        (account_id.clone(), Statement { account_id: account_id.clone(), items, next_cursor, position })
+    };
+    Ok(accounts.iter().map(first).collect())
 }
 
 impl From<JournalRow> for Posting {

@@ -10,9 +10,9 @@ use sqlx::PgConnection;
 
 /// Where the read models are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Moment {
+pub(crate) struct Moment {
     /// Everything up to here was applied.
-    pub(super) position: Position,
+    pub(crate) position: Position,
     /// None where nothing was applied yet.
     pub(super) tag: Option<Tag>,
 }
@@ -20,7 +20,7 @@ pub(super) struct Moment {
 /// A digest of the log, of how far each partition has come, of what was put right since, and of the program that reads:
 /// equal tags, equal answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tag(u128);
+pub(crate) struct Tag(u128);
 
 impl Tag {
     /// Writes the tag among the headers of an answer. It is kept, and asked for anew each time.

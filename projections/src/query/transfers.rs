@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use domain::ids::TransferId;
+use domain::ids::{Position, TransferId};
 use http_problem::Problem;
 use serde::Serialize;
 use sqlx::FromRow;
@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::answer::{Answer, Answered, Problems, failed, not_found};
 use super::asked::{Asked, AskedOfRows};
 use super::money::Money;
-use super::snapshot::QueryState;
+use super::snapshot::{QueryState, Snapshot};
 
 #[derive(FromRow)]
 struct TransferRow {
@@ -31,7 +31,7 @@ struct TransferRow {
 
 /// A transfer between two accounts.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Transfer {
+pub(crate) struct Transfer {
     #[schema(example = "tr-1")]
     transfer_id: String,
     #[schema(example = "acct-ann")]
@@ -65,7 +65,7 @@ pub(super) struct Transfer {
 }
 
 /// What arrived is a transfer to be shown once it is known who sent it.
-const ONE: &str = "SELECT * FROM transfers WHERE transfer_id = $1 AND sent_position IS NOT NULL";
+const NAMED: &str = "SELECT * FROM transfers WHERE transfer_id = ANY($1) AND sent_position IS NOT NULL";
 
 /// Shows a transfer
 #[utoipa::path(
@@ -85,29 +85,40 @@ pub(super) async fn one(State(state): State<QueryState>, mut asked: Asked) -> An
     let freshness = asked.freshness();
     let transfer_id = asked.finish_with(transfer_id)?;
     let mut snapshot = state.snapshot(freshness).await?;
-    let row: Option<TransferRow> =
-        sqlx::query_as(ONE).bind(transfer_id.as_str()).fetch_optional(snapshot.rows()).await.map_err(failed)?;
+    let found = named(&mut snapshot, &[transfer_id.as_str().to_owned()]).await?.pop();
     let moment = snapshot.moment;
     snapshot.close().await;
-    let row = row.ok_or_else(|| not_found("transfer_not_found", "transfer", transfer_id.as_str()))?;
-    let transfer = Transfer {
-        status: match (row.reversed_position, row.received_position) {
-            (Some(_), _) => "reversed",
-            (None, Some(_)) => "received",
-            (None, None) => "sent",
-        },
-        amount: Money::new(row.amount, &row.currency),
-        transfer_id: row.transfer_id,
-        from: row.from_account_id,
-        to: row.to_account_id,
-        reference: row.reference,
-        sent_at: row.sent_at,
-        sent_position: row.sent_position,
-        received_position: row.received_position,
-        reversed_at: row.reversed_at,
-        reversed_position: row.reversed_position,
-        reversal_reason: row.reversal_reason,
-        position: moment.position.0,
-    };
+    let transfer = found.ok_or_else(|| not_found("transfer_not_found", "transfer", transfer_id.as_str()))?;
     Ok(Answer::at(moment, transfer))
+}
+
+/// Transfers by their names, as far as there are such.
+pub(crate) async fn named(snapshot: &mut Snapshot, ids: &[String]) -> Result<Vec<Transfer>, Problem> {
+    let position = snapshot.moment.position;
+    let rows: Vec<TransferRow> = sqlx::query_as(NAMED).bind(ids).fetch_all(snapshot.rows()).await.map_err(failed)?;
+    Ok(rows.into_iter().map(|row| Transfer::read(row, position)).collect())
+}
+
+impl Transfer {
+    fn read(row: TransferRow, position: Position) -> Self {
+        Self {
+            status: match (row.reversed_position, row.received_position) {
+                (Some(_), _) => "reversed",
+                (None, Some(_)) => "received",
+                (None, None) => "sent",
+            },
+            amount: Money::new(row.amount, &row.currency),
+            transfer_id: row.transfer_id,
+            from: row.from_account_id,
+            to: row.to_account_id,
+            reference: row.reference,
+            sent_at: row.sent_at,
+            sent_position: row.sent_position,
+            received_position: row.received_position,
+            reversed_at: row.reversed_at,
+            reversed_position: row.reversed_position,
+            reversal_reason: row.reversal_reason,
+            position: position.0,
+        }
+    }
 }

@@ -8,10 +8,11 @@ use http_problem::Problem;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::answer::{Answer, Answered, Problems, failed, unreadable};
-use super::asked::{Asked, AskedOfRows};
+use super::answer::{Answered, Problems, failed, unreadable};
+use super::asked::Asked;
 use super::money::Sum;
-use super::snapshot::QueryState;
+use super::snapshot::{QueryState, Snapshot};
+use super::view::{View, answered};
 use crate::model::ledger::{ALL_ACCOUNTS, Turnover};
 
 /// What was booked since the beginning.
@@ -59,7 +60,7 @@ struct CurrencyBooked {
 
 /// The trial balance.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct TrialBalance {
+pub(crate) struct TrialBalance {
     /// Sorted by currency.
     currencies: Vec<CurrencyBooked>,
     /// The position of the log that the answer reflects.
@@ -76,26 +77,37 @@ pub(super) struct TrialBalance {
     params(super::snapshot::Recency),
     responses((status = 200, body = TrialBalance, description = "The trial balance."), Problems)
 )]
-pub(super) async fn whole(State(state): State<QueryState>, mut asked: Asked) -> Answered<TrialBalance> {
-    let freshness = asked.freshness();
-    asked.finish()?;
-    let mut snapshot = state.snapshot(freshness).await?;
-    let rows: Vec<(String, String, String, String)> =
-        sqlx::query_as("SELECT currency, ledger_account, debits::text, credits::text FROM trial_balance ORDER BY 1, 2")
-            .fetch_all(snapshot.rows())
-            .await
-            .map_err(failed)?;
-    let moment = snapshot.moment;
-    snapshot.close().await;
-    let mut lines: BTreeMap<String, Vec<(String, Turnover)>> = BTreeMap::new();
-    for (currency, ledger_account, debits, credits) in rows {
-        let sum = |text: &str| text.parse().map_err(|_| unreadable("trial_balance", &ledger_account));
-        let turnover = Turnover { debits: sum(&debits)?, credits: sum(&credits)? };
-        lines.entry(currency).or_default().push((ledger_account, turnover));
+pub(super) async fn whole(state: State<QueryState>, asked: Asked) -> Answered<TrialBalance> {
+    answered::<TrialBalanceWanted>(state, asked).await
+}
+
+/// The trial balance: there is only one.
+pub(crate) struct TrialBalanceWanted;
+
+impl View for TrialBalanceWanted {
+    type Body = TrialBalance;
+
+    fn asked(_asked: &mut Asked) -> Option<Self> {
+        Some(Self)
     }
-    let currencies = lines.into_iter().map(|(currency, lines)| of_currency(currency, &lines));
-    let currencies = currencies.collect::<Result<_, Problem>>()?;
-    Ok(Answer::at(moment, TrialBalance { currencies, position: moment.position.0 }))
+
+    async fn read(self, snapshot: &mut Snapshot) -> Result<Self::Body, Problem> {
+        let rows: Vec<(String, String, String, String)> = sqlx::query_as(
+            "SELECT currency, ledger_account, debits::text, credits::text FROM trial_balance ORDER BY 1, 2",
+        )
+        .fetch_all(snapshot.rows())
+        .await
+        .map_err(failed)?;
+        let mut lines: BTreeMap<String, Vec<(String, Turnover)>> = BTreeMap::new();
+        for (currency, ledger_account, debits, credits) in rows {
+            let sum = |text: &str| text.parse().map_err(|_| unreadable("trial_balance", &ledger_account));
+            let turnover = Turnover { debits: sum(&debits)?, credits: sum(&credits)? };
+            lines.entry(currency).or_default().push((ledger_account, turnover));
+        }
+        let currencies = lines.into_iter().map(|(currency, lines)| of_currency(currency, &lines));
+        let currencies = currencies.collect::<Result<_, Problem>>()?;
+        Ok(TrialBalance { currencies, position: snapshot.moment.position.0 })
+    }
 }
 
 fn of_currency(currency: String, lines: &[(String, Turnover)]) -> Result<CurrencyBooked, Problem> {

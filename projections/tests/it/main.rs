@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod applying;
+mod graphql;
 mod log_feed;
 mod parking;
 mod partitions;

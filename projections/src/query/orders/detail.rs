@@ -1,9 +1,9 @@
 //! An order with everything that belongs to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use domain::ids::{OrderId, Position};
+use domain::ids::Position;
 use http_problem::Problem;
 use serde::Serialize;
 use sqlx::{FromRow, PgConnection};
@@ -15,7 +15,7 @@ use super::summary::{Order, OrderRow};
 
 /// An order with everything that belongs to it.
 #[derive(Debug, Serialize, ToSchema)]
-pub(in crate::query) struct OneOrder {
+pub(crate) struct OneOrder {
     #[serde(flatten)]
     order: Order,
     /// Sum of price × quantity; null while it is a cart.
@@ -135,6 +135,7 @@ struct ReturnedGoods {
 
 #[derive(FromRow)]
 struct LineRow {
+    order_id: String,
     product_id: String,
     name: Option<String>,
     quantity: i64,
@@ -151,6 +152,7 @@ struct LineRow {
 
 #[derive(FromRow)]
 struct ShipmentRow {
+    order_id: String,
     shipment_id: String,
     carrier: Option<String>,
     tracking: Option<String>,
@@ -160,6 +162,7 @@ struct ShipmentRow {
 
 #[derive(FromRow)]
 struct ReturnRow {
+    order_id: String,
     return_id: String,
     status: String,
     reason: String,
@@ -169,35 +172,67 @@ struct ReturnRow {
     closed_at: Option<DateTime<Utc>>,
 }
 
+#[derive(FromRow)]
+struct ShipmentLineRow {
+    order_id: String,
+    shipment_id: String,
+    product_id: String,
+    quantity: i64,
+}
+
+#[derive(FromRow)]
+struct ReturnLineRow {
+    order_id: String,
+    return_id: String,
+    product_id: String,
+    quantity: i64,
+    value: Option<i64>,
+}
+
 /// The rows that belong to an order.
+#[derive(Default)]
 pub(super) struct Parts {
     lines: Vec<LineRow>,
     shipments: Vec<ShipmentRow>,
-    shipment_lines: Vec<(String, String, i64)>,
+    shipment_lines: Vec<ShipmentLineRow>,
     returns: Vec<ReturnRow>,
-    return_lines: Vec<(String, String, i64, Option<i64>)>,
+    return_lines: Vec<ReturnLineRow>,
 }
 
-/// Reads the rows that belong to an order.
-pub(super) async fn read(rows: &mut PgConnection, order_id: &OrderId) -> Result<Parts, sqlx::Error> {
-    let id = order_id.as_str();
-    let lines = "SELECT * FROM order_lines WHERE order_id = $1 ORDER BY added_position, product_id";
-    let shipments = "SELECT * FROM shipments WHERE order_id = $1 ORDER BY position";
-    let shipment_lines =
-        "SELECT shipment_id, product_id, quantity FROM shipment_lines WHERE order_id = $1 ORDER BY product_id";
-    let returns = "SELECT * FROM returns WHERE order_id = $1 ORDER BY position";
-    let return_lines =
-        "SELECT return_id, product_id, quantity, value FROM return_lines WHERE order_id = $1 ORDER BY product_id";
-    Ok(Parts {
-        lines: sqlx::query_as(lines).bind(id).fetch_all(&mut *rows).await?,
-        shipments: sqlx::query_as(shipments).bind(id).fetch_all(&mut *rows).await?,
-        shipment_lines: sqlx::query_as(shipment_lines).bind(id).fetch_all(&mut *rows).await?,
-        returns: sqlx::query_as(returns).bind(id).fetch_all(&mut *rows).await?,
-        return_lines: sqlx::query_as(return_lines).bind(id).fetch_all(rows).await?,
-    })
+/// Reads the rows that belong to these orders, by order.
+pub(super) async fn read(rows: &mut PgConnection, ids: &[String]) -> Result<HashMap<String, Parts>, sqlx::Error> {
+    let mut all: HashMap<String, Parts> = HashMap::new();
+    let lines = "SELECT * FROM order_lines WHERE order_id = ANY($1) ORDER BY added_position, product_id";
+    for row in sqlx::query_as::<_, LineRow>(lines).bind(ids).fetch_all(&mut *rows).await? {
+        all.entry(row.order_id.clone()).or_default().lines.push(row);
+    }
+    let shipments = "SELECT * FROM shipments WHERE order_id = ANY($1) ORDER BY position";
+    for row in sqlx::query_as::<_, ShipmentRow>(shipments).bind(ids).fetch_all(&mut *rows).await? {
+        all.entry(row.order_id.clone()).or_default().shipments.push(row);
+    }
+    let shipment_lines = "SELECT order_id, shipment_id, product_id, quantity FROM shipment_lines \
+                          WHERE order_id = ANY($1) ORDER BY product_id";
+    for row in sqlx::query_as::<_, ShipmentLineRow>(shipment_lines).bind(ids).fetch_all(&mut *rows).await? {
+        all.entry(row.order_id.clone()).or_default().shipment_lines.push(row);
+    }
+    let returns = "SELECT * FROM returns WHERE order_id = ANY($1) ORDER BY position";
+    for row in sqlx::query_as::<_, ReturnRow>(returns).bind(ids).fetch_all(&mut *rows).await? {
+        all.entry(row.order_id.clone()).or_default().returns.push(row);
+    }
+    let return_lines = "SELECT order_id, return_id, product_id, quantity, value FROM return_lines \
+                        WHERE order_id = ANY($1) ORDER BY product_id";
+    for row in sqlx::query_as::<_, ReturnLineRow>(return_lines).bind(ids).fetch_all(rows).await? {
+        all.entry(row.order_id.clone()).or_default().return_lines.push(row);
+    }
+    Ok(all)
 }
 
 impl OneOrder {
+    /// The number of the order's last event.
+    pub(super) const fn version(&self) -> i64 {
+        self.order.version
+    }
+
     pub(super) fn new(
         row: OrderRow,
         parts: Parts,
@@ -206,11 +241,11 @@ impl OneOrder {
     ) -> Result<Self, Problem> {
         let currency = row.currency.clone();
         let mut shipped: BTreeMap<String, Vec<Goods>> = BTreeMap::new();
-        for (shipment_id, product_id, quantity) in parts.shipment_lines {
+        for ShipmentLineRow { shipment_id, product_id, quantity, .. } in parts.shipment_lines {
             shipped.entry(shipment_id).or_default().push(Goods { product_id, quantity });
         }
         let mut returned: BTreeMap<String, Vec<ReturnedGoods>> = BTreeMap::new();
-        for (return_id, product_id, quantity, value) in parts.return_lines {
+        for ReturnLineRow { return_id, product_id, quantity, value, .. } in parts.return_lines {
             let value = value.map(|value| Money::new(value, &currency));
             returned.entry(return_id).or_default().push(ReturnedGoods { product_id, quantity, value });
         }

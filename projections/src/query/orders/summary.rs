@@ -45,7 +45,7 @@ pub(super) struct OrderRow {
 
 /// An order.
 #[derive(Debug, Serialize, ToSchema)]
-pub(in crate::query) struct Order {
+pub(crate) struct Order {
     #[schema(example = "inv-536365")]
     order_id: String,
     #[schema(example = "cust-17850")]
@@ -77,7 +77,7 @@ pub(in crate::query) struct Order {
     cancelled_at: Option<DateTime<Utc>>,
     /// The number of the order's last event, for `If-Match`.
     #[schema(example = 9)]
-    version: i64,
+    pub(super) version: i64,
     /// When its last event was recorded.
     updated_at: DateTime<Utc>,
 }
