@@ -7,6 +7,7 @@ mod bad_input;
 mod broker;
 mod client;
 mod connections;
+mod consumers;
 mod contention;
 mod crash;
 mod damage;
