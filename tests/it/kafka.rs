@@ -188,10 +188,13 @@ async fn a_broker_that_is_not_there_at_the_start_is_waited_for() {
     let server = scene.start();
     let mut traffic = traffic(&server, &mut Random::seeded()).await;
     traffic.goes_on(50).await;
+    traffic.stop().await;
+    state(&server, "waiting").await;
+    // A stop does not wait for it.
+    assert_eq!(server.terminate().code(), Some(0));
+    let server = scene.start();
     state(&server, "waiting").await;
     tokio::task::block_in_place(|| broker.start_again());
-    sent(&server).await;
-    traffic.stop().await;
     sent(&server).await;
     assert_eq!(server.terminate().code(), Some(0));
     scene.same();

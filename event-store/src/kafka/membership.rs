@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Builder;
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, Sender, bounded};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
@@ -19,12 +20,16 @@ use super::client::{InvalidOptions, KafkaOptions, tell};
 
 /// How long it waits for news before it looks whether it is still wanted.
 const POLL: Duration = Duration::from_millis(100);
+/// How long leaving the group may take. Who does not manage to is missed a little later.
+const LEAVE_MAX: Duration = Duration::from_secs(2);
 
 /// A place in a group; dropping it leaves the group.
 #[derive(Debug)]
 pub struct Membership {
     assigned: watch::Receiver<BTreeSet<u32>>,
     unwanted: Arc<AtomicBool>,
+    /// Disconnected when the thread has ended.
+    running: Receiver<()>,
 }
 
 impl Membership {
@@ -44,16 +49,19 @@ impl Membership {
         consumer.subscribe(&[&options.topic]).map_err(refused)?;
         let unwanted = Arc::new(AtomicBool::new(false));
         let asked = Arc::clone(&unwanted);
+        let (ended, running) = bounded(0);
         let thread = Builder::new().name("kafka-group".to_owned()).spawn(move || {
+            let _ended: Sender<()> = ended;
             while !asked.load(Ordering::Relaxed) {
                 // What was fetched before it was paused, and errors, which librdkafka gets over by itself.
                 if let Some(Err(error)) = consumer.poll(POLL) {
                     tracing::debug!(%error, "the group of workers");
                 }
             }
+            drop(consumer);
         });
         thread.map_err(|error| InvalidOptions::Refused(error.to_string()))?;
-        Ok(Self { assigned, unwanted })
+        Ok(Self { assigned, unwanted, running })
     }
 
     /// The partitions that are handed to this member, as they change.
@@ -66,6 +74,8 @@ impl Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         self.unwanted.store(true, Ordering::Relaxed);
+        // Nothing is ever sent: it is waited for that the other end is gone.
+        let _ = self.running.recv_timeout(LEAVE_MAX);
     }
 }
 

@@ -6,9 +6,10 @@ mod pump;
 
 use std::io;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
+use std::thread::Builder;
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use domain::ids::Position;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -23,6 +24,8 @@ use crate::log::Log;
 
 /// The first wait after a failure; it doubles with every failure in a row.
 const RETRY_WAIT_MIN: Duration = Duration::from_millis(100);
+/// How long a stop waits for the thread, which may be waiting for brokers that are away.
+const STOP_MAX: Duration = Duration::from_secs(5);
 
 /// How the relay works.
 #[derive(Debug, Clone)]
@@ -66,7 +69,8 @@ pub enum StartError {
 pub struct Relay {
     monitor: RelayMonitor,
     stop: watch::Sender<bool>,
-    thread: Option<JoinHandle<()>>,
+    /// Disconnected when the thread has ended.
+    running: Receiver<()>,
 }
 
 /// Tells how the relay is.
@@ -102,8 +106,12 @@ impl Relay {
         let monitor = RelayMonitor { shared: Arc::clone(&shared), durable: log.durable_watch() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let follower = Follower { source: EventSource::of(log.id()), log, options, shared, stopping, was_there: false };
-        let thread = Builder::new().name("kafka-relay".to_owned()).spawn(move || follower.run(&runtime))?;
-        Ok(Self { monitor, stop, thread: Some(thread) })
+        let (ended, running) = bounded(0);
+        Builder::new().name("kafka-relay".to_owned()).spawn(move || {
+            let _ended: Sender<()> = ended;
+            follower.run(&runtime);
+        })?;
+        Ok(Self { monitor, stop, running })
     }
 
     /// Tells how the relay is.
@@ -113,6 +121,7 @@ impl Relay {
     }
 
     /// Stops: what was handed over is given a few seconds to be acknowledged; the rest is sent after the next start.
+    /// Takes 5 seconds at most.
     pub fn stop(self) {
         drop(self);
     }
@@ -122,10 +131,11 @@ impl Drop for Relay {
     fn drop(&mut self) {
         // It has ended by itself when nobody listens.
         let _ = self.stop.send(true);
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the relay to Kafka ended in a panic");
+        // Nothing is ever sent: it is waited for that the other end is gone.
+        if self.running.recv_timeout(STOP_MAX) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!(
+                "the relay still waits for Kafka and is left behind; what it has not sent is sent next time"
+            );
         }
     }
 }

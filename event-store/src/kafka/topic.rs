@@ -16,7 +16,7 @@ use super::record::{Foreign, RecordHeaders};
 use crate::cloud_event::EventSource;
 
 /// How long one question to a broker may take.
-const ANSWER_MAX: Duration = Duration::from_secs(10);
+const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// How often a topic that was just made is looked for.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
