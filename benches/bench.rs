@@ -10,6 +10,8 @@ mod http;
 mod large;
 #[path = "bench/projection.rs"]
 mod projection;
+#[path = "bench/relay.rs"]
+mod relay;
 #[path = "bench/server.rs"]
 mod server;
 #[path = "bench/table.rs"]
@@ -34,6 +36,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wants("projection") {
         projection::measure(&mut table)?;
+    }
+    if wants("relay") {
+        relay::measure(&mut table)?;
     }
     print!("{table}");
     if record {
