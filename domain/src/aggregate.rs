@@ -1,9 +1,5 @@
 //! What an aggregate is: a state that only its own events change, and a rule that turns commands into events.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::hash::{BuildHasher, Hash};
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -79,23 +75,5 @@ impl<A: Aggregate> Versioned<A> {
     #[must_use]
     pub fn version(&self) -> Option<Version> {
         self.events.checked_sub(1).map(Version)
-    }
-}
-
-/// Puts changed states in the place of the known ones, and leaves `changed` empty.
-pub fn adopt<K: Eq + Hash, A: Aggregate, S: BuildHasher>(
-    known: &mut HashMap<K, Versioned<A>, S>,
-    changed: &mut HashMap<K, Versioned<A>, impl BuildHasher>,
-) {
-    for (id, new) in changed.drain() {
-        let adopted = match known.entry(id) {
-            Entry::Occupied(mut entry) => {
-                entry.insert(new);
-                entry.into_mut()
-            }
-            Entry::Vacant(entry) => entry.insert(new),
-        };
-        // Only now, with the original gone, is the copy alone with what they shared.
-        adopted.state.iter_mut().for_each(A::settle);
     }
 }

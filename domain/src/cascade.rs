@@ -5,14 +5,12 @@
 use std::collections::VecDeque;
 use std::hash::Hash;
 
-use chrono::TimeDelta;
-use foldhash::fast::RandomState;
-
 use crate::account::{Account, AccountCommand};
 use crate::aggregate::{Aggregate, Context, Versioned};
 use crate::command::Command;
 use crate::currency::Currency;
 use crate::event::Event;
+use crate::few::Few;
 use crate::ids::{AccountId, OrderId, PaymentId, ProductId, StreamId, TransferId, Version};
 use crate::order::{Order, OrderCommand, ProductQuote};
 use crate::payment::{Payment, PaymentCommand};
@@ -21,6 +19,7 @@ use crate::process::Processes;
 use crate::product::Product;
 use crate::rejection::Rejection;
 use crate::transfer::{self, Transfer};
+use chrono::TimeDelta;
 
 /// How far a business time may lie ahead of the engine's clock, for clocks that differ.
 const CLOCK_SKEW_MAX: TimeDelta = TimeDelta::minutes(5);
@@ -50,25 +49,22 @@ pub struct Drafted {
     pub event: Event,
 }
 
-/// States by their names.
-type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
-
 /// States that differ from the lender's: what one command, or the commands of one atomic batch, have changed so far.
-/// Who keeps them takes each map over with [`adopt`](crate::aggregate::adopt).
+/// Who keeps them puts each in the place of its original and then lets it [settle](Aggregate::settle).
 #[derive(Debug, Default)]
 pub struct Draft {
     /// Accounts that changed.
-    pub accounts: HashMap<AccountId, Versioned<Account>>,
+    pub accounts: Few<AccountId, Versioned<Account>>,
     /// Products that changed.
-    pub products: HashMap<ProductId, Versioned<Product>>,
+    pub products: Few<ProductId, Versioned<Product>>,
     /// Orders that changed.
-    pub orders: HashMap<OrderId, Versioned<Order>>,
+    pub orders: Few<OrderId, Versioned<Order>>,
     /// Payments that changed.
-    pub payments: HashMap<PaymentId, Versioned<Payment>>,
+    pub payments: Few<PaymentId, Versioned<Payment>>,
     /// Transfers that were sent or reversed.
-    pub transfers: HashMap<TransferId, Transfer>,
+    pub transfers: Few<TransferId, Transfer>,
     /// Balances of `external:cash` that changed, in minor units.
-    pub external_cash: HashMap<Currency, i64>,
+    pub external_cash: Few<Currency, i64>,
     /// Empty buffers, kept so that deciding does not allocate them for every command.
     spare_events: Vec<Drafted>,
     spare_follow_ups: VecDeque<Command>,
@@ -131,16 +127,12 @@ impl Draft {
     /// Forgets everything, but keeps the room for it unless it has grown beyond the ordinary.
     pub fn clear(&mut self) {
         const KEPT: usize = 1_024;
-        if self.accounts.capacity() > KEPT || self.products.capacity() > KEPT || self.transfers.capacity() > KEPT {
-            *self = Self::default();
-            return;
-        }
-        self.accounts.clear();
-        self.products.clear();
-        self.orders.clear();
-        self.payments.clear();
-        self.transfers.clear();
-        self.external_cash.clear();
+        self.accounts.clear(KEPT);
+        self.products.clear(KEPT);
+        self.orders.clear(KEPT);
+        self.payments.clear(KEPT);
+        self.transfers.clear(KEPT);
+        self.external_cash.clear(KEPT);
     }
 
     fn version_conflict(
@@ -203,7 +195,7 @@ impl Draft {
                     LedgerAccount::ExternalCash => {
                         let currency = posting.amount.currency;
                         let balance =
-                            self.external_cash.entry(currency).or_insert_with(|| states.external_cash(currency));
+                            self.external_cash.get_or_insert_with(&currency, || states.external_cash(currency));
                         *balance = balance.checked_add(signed).ok_or(Rejection::AmountOverflow {})?;
                     }
                     LedgerAccount::Account(_) => {}
@@ -286,8 +278,7 @@ impl<S: States> Step<'_, S> {
         decide(&mut self.draft.accounts, lent, id, command, self.context, &mut self.events)?;
         for drafted in &self.events[from..] {
             let Event::Account(event) = &drafted.event else { continue };
-            let Some(transfer_id) = transfer::concerned(event) else { continue };
-            let known = self.draft.transfer(self.states, transfer_id);
+            let known = |transfer_id: &TransferId| self.draft.transfer(self.states, transfer_id);
             if let Some((transfer_id, transfer)) = transfer::evolve(known, event) {
                 self.draft.transfers.insert(transfer_id, transfer);
             }
@@ -297,7 +288,7 @@ impl<S: States> Step<'_, S> {
 }
 
 fn decide<A>(
-    changed: &mut HashMap<A::Id, Versioned<A>>,
+    changed: &mut Few<A::Id, Versioned<A>>,
     lent: Option<&Versioned<A>>,
     id: &A::Id,
     command: &A::Command,
@@ -315,7 +306,7 @@ where
     if decided.peek().is_none() {
         return Ok(());
     }
-    let current = changed.entry(id.clone()).or_insert_with(|| lent.cloned().unwrap_or_default());
+    let current = changed.get_or_insert_with(id, || lent.cloned().unwrap_or_default());
     for event in decided {
         let version = current.evolve(&event);
         events.push(Drafted { version, event: event.into() });

@@ -7,6 +7,7 @@ pub mod cascade;
 pub mod command;
 pub mod currency;
 pub mod event;
+pub mod few;
 pub mod fork_map;
 pub mod ids;
 pub mod money;

@@ -54,15 +54,18 @@ pub fn reverse(
     Ok((transfer.to.clone(), take_back))
 }
 
-/// Which transfer an account's event concerns, if any, and what it makes of it.
-pub fn evolve(existing: Option<&Transfer>, event: &AccountEvent) -> Option<(TransferId, Transfer)> {
+/// Which transfer an account's event makes or changes, if any, and what it makes of it; `existing` looks one up.
+pub fn evolve<'a>(
+    existing: impl FnOnce(&TransferId) -> Option<&'a Transfer>,
+    event: &AccountEvent,
+) -> Option<(TransferId, Transfer)> {
     match event {
         AccountEvent::TransferSent(e) => {
             let (from, to) = (e.account_id.clone(), e.to.clone());
             Some((e.transfer_id.clone(), Transfer { from, to, amount: e.amount, reversed: false }))
         }
         AccountEvent::TransferReversed(e) if e.side == ReversalSide::Returned => {
-            Some((e.transfer_id.clone(), Transfer { reversed: true, ..existing?.clone() }))
+            Some((e.transfer_id.clone(), Transfer { reversed: true, ..existing(&e.transfer_id)?.clone() }))
         }
         _ => None,
     }

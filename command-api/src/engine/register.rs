@@ -1,6 +1,7 @@
 //! The register of transfers: which names were used, kept for ever as claims; what a transfer was, kept for the newest
 //! and read out of the log for all others, for hardly any is ever asked for again.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use domain::account::event::AccountEvent;
@@ -12,7 +13,7 @@ use event_store::log::frame::{FrameAddress, FramePlace};
 use event_store::lsm::{Damaged, Store};
 
 use super::claims::{Claim, Claims, Leaving};
-use super::digest::{Digest, Digester, Kind};
+use super::digest::{ByDigest, Digest, Digester, Kind};
 use super::tables;
 
 /// Twice so many transfers at most are kept whole.
@@ -44,7 +45,18 @@ impl From<FramePlace> for Moved {
     }
 }
 
-type Known = HashMap<TransferId, Transfer, foldhash::fast::RandomState>;
+type Known = HashMap<Digest, Transfer, ByDigest>;
+
+/// What is known of a transfer.
+#[derive(Debug)]
+pub(super) enum Found<'a> {
+    /// It is at hand.
+    Here(&'a Transfer),
+    /// It may exist; its name is this one.
+    Elsewhere(Digest),
+    /// It was never sent.
+    Nowhere,
+}
 
 /// All transfers.
 #[derive(Debug)]
@@ -56,39 +68,43 @@ pub(super) struct Register {
     old: Known,
     /// What was read out of the log for the command at hand.
     fetched: Known,
+    /// The name that was asked for last: what a decision asked for is what it claims.
+    asked: RefCell<Option<(TransferId, Digest)>>,
 }
 
 impl Register {
     pub(super) fn new(digester: Digester, room: usize) -> Self {
-        let young = Known::with_capacity_and_hasher(RECENT, foldhash::fast::RandomState::default());
+        let young = Known::with_capacity_and_hasher(RECENT, ByDigest::default());
         Self {
             claims: Claims::new(tables::TRANSFERS, room),
             digester,
             young,
             old: Known::default(),
             fetched: Known::default(),
+            asked: RefCell::default(),
         }
     }
 
-    /// A transfer that is at hand.
-    pub(super) fn get(&self, id: &TransferId) -> Option<&Transfer> {
-        self.young.get(id).or_else(|| self.old.get(id)).or_else(|| self.fetched.get(id))
-    }
-
-    /// Whether a transfer that is not at hand may exist; errs only towards "yes".
-    pub(super) fn may_have(&self, store: &Store, id: &TransferId) -> bool {
-        self.claims.may_have(store, self.sent(id))
+    /// What is known of a transfer; asks memory only, and errs only towards [`Found::Elsewhere`].
+    pub(super) fn find(&self, store: &Store, id: &TransferId) -> Found<'_> {
+        let name = self.sent(id);
+        // First, for nearly every name that is asked for is new.
+        if !self.claims.may_have(store, name) {
+            return Found::Nowhere;
+        }
+        let known = self.young.get(&name).or_else(|| self.old.get(&name)).or_else(|| self.fetched.get(&name));
+        known.map_or(Found::Elsewhere(name), Found::Here)
     }
 
     /// Claims the name of a transfer that was sent at a place, or notes its reversal there.
     pub(super) fn note(
         &mut self,
         store: &mut Store,
-        id: TransferId,
+        id: &TransferId,
         transfer: Transfer,
         place: FramePlace,
     ) -> Result<(), Damaged> {
-        let sent = self.sent(&id);
+        let sent = self.sent(id);
         if transfer.reversed {
             self.claims.insert(self.digester.name(Kind::TransferReversed, id.as_str()), place.into());
         }
@@ -96,7 +112,7 @@ impl Register {
         if !transfer.reversed || self.claims.get(store, sent)?.is_none() {
             self.claims.insert(sent, place.into());
         }
-        self.keep(id, transfer);
+        self.keep(sent, transfer);
         Ok(())
     }
 
@@ -111,12 +127,12 @@ impl Register {
     }
 
     /// Keeps a transfer whole for a while.
-    fn keep(&mut self, id: TransferId, transfer: Transfer) {
+    fn keep(&mut self, name: Digest, transfer: Transfer) {
         if self.young.len() >= RECENT {
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.clear();
         }
-        self.young.insert(id, transfer);
+        self.young.insert(name, transfer);
     }
 
     /// Reads a transfer out of the log and has it at hand until [`Register::forget_fetched`]. `settle` is called when
@@ -128,12 +144,13 @@ impl Register {
         id: &TransferId,
         settle: impl FnOnce(),
     ) -> Result<bool, Unreadable> {
-        let Some(moved) = self.claims.get(store, self.sent(id))? else { return Ok(false) };
+        let name = self.sent(id);
+        let Some(moved) = self.claims.get(store, name)? else { return Ok(false) };
         if moved.last_position > log.durable() {
             settle();
         }
         let transfer = self.read(store, log, id, moved)?;
-        self.fetched.insert(id.clone(), transfer);
+        self.fetched.insert(name, transfer);
         Ok(true)
     }
 
@@ -178,7 +195,14 @@ impl Register {
     }
 
     fn sent(&self, id: &TransferId) -> Digest {
-        self.digester.name(Kind::TransferSent, id.as_str())
+        if let Some((asked, name)) = &*self.asked.borrow()
+            && asked == id
+        {
+            return *name;
+        }
+        let name = self.digester.name(Kind::TransferSent, id.as_str());
+        self.asked.replace(Some((id.clone(), name)));
+        name
     }
 }
 

@@ -2,6 +2,7 @@
 //! disk, and writes what follows into the log's next group. Nobody is answered from here: answers travel with their
 //! group and go out once it is durable, so that nothing is told that a crash could take back.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
@@ -21,7 +22,7 @@ use event_store::transaction::{EntryHeader, Outcome as Recorded};
 
 use super::checkpoint::{self, Broken, Checkpoints};
 use super::counters::Counters;
-use super::digest::Digest;
+use super::digest::{ByDigest, Digest};
 use super::idempotency::{EntryPlace, Keys, Used};
 use super::reply::{Alarm, Reply};
 use super::states::Books;
@@ -199,7 +200,7 @@ impl Sequencer {
         };
         let drafted = match decision {
             Ok(drafted) => drafted,
-            Err(rejection) => return Ok(Decided::Now(self.refuse(request, rejection, now, dry_run))),
+            Err(rejection) => return Ok(Decided::Now(self.refuse(request, scope, rejection, now, dry_run))),
         };
         let mut frame = self.appender.begin();
         let accepted = write_entry(&mut frame, request, &drafted, now, &self.draft, &self.books);
@@ -221,12 +222,13 @@ impl Sequencer {
     /// All commands of a batch in one frame, or none of them.
     fn take_all(&mut self, submission: &Submission) -> Result<Vec<Decided>, Broken> {
         let requests = &submission.requests;
-        if let Some(decided) = self.batch_used_before(requests)? {
+        let scopes: Vec<_> = requests.iter().map(|r| self.keys.scope(&r.principal, &r.key)).collect();
+        if let Some(decided) = self.batch_used_before(requests, &scopes)? {
             return Ok(decided);
         }
         let now = self.now();
         self.books.begin_command();
-        let accepted = loop {
+        let (accepted, place) = loop {
             self.draft.clear();
             let mut frame = self.appender.begin();
             let mut accepted = Vec::with_capacity(requests.len());
@@ -253,25 +255,23 @@ impl Sequencer {
             }
             if let Some((index, rejection)) = refused {
                 drop(frame);
-                let outcome = self.refuse(&requests[index], rejection, now, submission.dry_run);
+                let outcome = self.refuse(&requests[index], scopes[index], rejection, now, submission.dry_run);
                 return Ok(only(index, outcome, requests.len()));
             }
             if submission.dry_run {
                 return Ok(accepted.into_iter().map(|a| Decided::Now(without_positions(a))).collect());
             }
             match frame.commit() {
-                Ok(place) => self.committed(place, now),
+                Ok(place) => break (accepted, place),
                 Err(refused) => {
                     let not_taken = |request| Decided::Now(self.not_taken(request, &refused));
                     return Ok(requests.iter().map(not_taken).collect());
                 }
             }
-            break accepted;
         };
-        let Some(place) = self.decided.frame else { return Ok(Vec::new()) };
+        self.committed(place, now);
         self.books.adopt(&mut self.draft, place)?;
-        for (index, request) in (0_u32..).zip(requests) {
-            let scope = self.keys.scope(&request.principal, &request.key);
+        for ((index, request), scope) in (0_u32..).zip(requests).zip(scopes) {
             self.note(request, scope, Recorded::Done, place, index);
         }
         Ok(accepted.into_iter().map(|a| Decided::Now(Outcome::Accepted(a))).collect())
@@ -288,14 +288,13 @@ impl Sequencer {
     }
 
     /// What a batch is answered with if any of its keys was used before, in the log or in the batch itself.
-    fn batch_used_before(&mut self, requests: &[Request]) -> Result<Option<Vec<Decided>>, Broken> {
-        let mut seen = std::collections::HashSet::with_capacity(requests.len());
+    fn batch_used_before(&mut self, requests: &[Request], scopes: &[Digest]) -> Result<Option<Vec<Decided>>, Broken> {
+        let mut seen = HashSet::with_capacity_and_hasher(requests.len(), ByDigest::default());
         let mut before = Vec::new();
-        for (index, request) in requests.iter().enumerate() {
-            if !seen.insert((&*request.principal, &*request.key)) {
+        for (index, (request, scope)) in requests.iter().zip(scopes.iter().copied()).enumerate() {
+            if !seen.insert(scope) {
                 return Ok(Some(only(index, Outcome::KeyReused, requests.len())));
             }
-            let scope = self.keys.scope(&request.principal, &request.key);
             let Some(used) = self.keys.get(&mut self.books.store, scope)? else { continue };
             let decided = self.used_before(request, used);
             if used.refused() || matches!(decided, Decided::Now(_)) {
@@ -322,7 +321,14 @@ impl Sequencer {
     }
 
     /// Records a refusal, so that an auditor sees it and a retry gets the same answer.
-    fn refuse(&mut self, request: &Request, rejection: Rejection, now: DateTime<Utc>, dry_run: bool) -> Outcome {
+    fn refuse(
+        &mut self,
+        request: &Request,
+        scope: Digest,
+        rejection: Rejection,
+        now: DateTime<Utc>,
+        dry_run: bool,
+    ) -> Outcome {
         self.draft.clear();
         if dry_run {
             return Outcome::Refused { rejection, position: None, replayed: false };
@@ -339,7 +345,6 @@ impl Sequencer {
             Ok(place) => {
                 self.committed(place, now);
                 self.books.count_rejection();
-                let scope = self.keys.scope(&request.principal, &request.key);
                 self.note(request, scope, Recorded::Refused, place, 0);
                 Outcome::Refused { rejection, position: Some(position), replayed: false }
             }

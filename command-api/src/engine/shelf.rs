@@ -6,17 +6,17 @@ mod golden;
 
 use std::borrow::Borrow;
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::hash::Hash;
 
 use domain::aggregate::{Aggregate, Versioned};
+use domain::few::Few;
 use event_store::lsm::Records;
 use indexmap::IndexMap;
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::digest::{Digester, Kind};
+use super::digest::{Digest, Digester, Kind};
 
 /// A kind of aggregate as it is kept.
 pub(super) trait Kept: Aggregate<Id: KeptId> + Serialize + DeserializeOwned {
@@ -40,6 +40,9 @@ struct Resident<A> {
     touched: Cell<bool>,
 }
 
+/// How many places are remembered of those that were asked for last.
+const LATELY: usize = 2;
+
 /// The states in memory.
 #[derive(Debug)]
 pub(super) struct Shelf<A: Kept> {
@@ -49,20 +52,43 @@ pub(super) struct Shelf<A: Kept> {
     saving: Option<usize>,
     /// Where the search for states to give way goes on.
     hand: usize,
+    /// Where the states stand that were asked for last: what a decision looked at is what it changes.
+    lately: [Cell<usize>; LATELY],
+    /// Which of these is overwritten next.
+    oldest: Cell<usize>,
 }
 
 impl<A: Kept> Default for Shelf<A> {
     fn default() -> Self {
-        Self { residents: IndexMap::default(), dirty: 0, saving: None, hand: 0 }
+        Self {
+            residents: IndexMap::default(),
+            dirty: 0,
+            saving: None,
+            hand: 0,
+            lately: Default::default(),
+            oldest: Cell::default(),
+        }
     }
 }
 
 impl<A: Kept> Shelf<A> {
     /// A state, if it is in memory.
     pub(super) fn get(&self, id: &A::Id) -> Option<&Versioned<A>> {
-        let resident = self.residents.get(id)?;
+        let (place, _, resident) = self.residents.get_full(id)?;
         resident.touched.set(true);
+        let oldest = self.oldest.get();
+        self.lately[oldest].set(place);
+        self.oldest.set((oldest + 1) % LATELY);
         Some(&resident.state)
+    }
+
+    /// Where a state stands, quickly if it was asked for lately.
+    fn place(&self, id: &A::Id) -> Option<usize> {
+        let lately = self.lately.iter().map(Cell::get);
+        lately
+            .into_iter()
+            .find(|place| self.residents.get_index(*place).is_some_and(|(known, _)| known == id))
+            .or_else(|| self.residents.get_index_of(id))
     }
 
     /// How many states are in memory.
@@ -76,13 +102,17 @@ impl<A: Kept> Shelf<A> {
     }
 
     /// Takes changed states over, and leaves `changed` empty.
-    pub(super) fn adopt(&mut self, changed: &mut HashMap<A::Id, Versioned<A>, foldhash::fast::RandomState>) {
+    pub(super) fn adopt(&mut self, changed: &mut Few<A::Id, Versioned<A>>) {
         for (id, state) in changed.drain() {
-            let resident = self.residents.entry(id).or_insert_with(Resident::fresh);
+            let place = match self.place(&id) {
+                Some(place) => place,
+                None => self.insert_saved(id, Versioned::default()),
+            };
+            let resident = &mut self.residents[place];
             // The original goes first: only then is the copy alone with what they shared, and can settle.
             resident.state = state;
             resident.state.state.iter_mut().for_each(A::settle);
-            self.dirty += usize::from(!std::mem::replace(&mut resident.dirty, true));
+            self.dirty += resident.soil();
         }
     }
 
@@ -101,7 +131,7 @@ impl<A: Kept> Shelf<A> {
         let resident = &mut self.residents[index];
         resident.touched.set(true);
         resident.state.evolve(event);
-        self.dirty += usize::from(!std::mem::replace(&mut resident.dirty, true));
+        self.dirty += resident.soil();
     }
 
     /// Takes in a state that was read from the store, or one before its first event. Answers its place.
@@ -124,8 +154,7 @@ impl<A: Kept> Shelf<A> {
         for index in from..end {
             let (id, resident) = self.residents.get_index_mut(index).expect("nothing gives way while states are saved");
             if resident.dirty {
-                let name = digester.name(A::KIND, Borrow::<str>::borrow(id));
-                records.push_with(name.to_bits(), |bytes| put(bytes, id, &resident.state));
+                records.push_with(name::<A>(digester, id).to_bits(), |bytes| put(bytes, id, &resident.state));
                 resident.dirty = false;
                 resident.saved_in = round;
                 self.dirty -= 1;
@@ -138,7 +167,7 @@ impl<A: Kept> Shelf<A> {
     /// Takes a round back that could not be stored.
     pub(super) fn take_back(&mut self, round: u32) {
         for resident in self.residents.values_mut().filter(|resident| resident.saved_in == round) {
-            self.dirty += usize::from(!std::mem::replace(&mut resident.dirty, true));
+            self.dirty += resident.soil();
         }
     }
 
@@ -166,10 +195,16 @@ impl<A: Kept> Shelf<A> {
     }
 }
 
-impl<A: Aggregate> Resident<A> {
-    fn fresh() -> Self {
-        Self { state: Versioned::default(), dirty: false, saved_in: 0, touched: Cell::new(true) }
+impl<A> Resident<A> {
+    /// Marks it as changed. Answers how many states have to be saved now that did not before: one or none.
+    fn soil(&mut self) -> usize {
+        usize::from(!std::mem::replace(&mut self.dirty, true))
     }
+}
+
+/// What a state is stored under.
+pub(super) fn name<A: Kept>(digester: &Digester, id: &A::Id) -> Digest {
+    digester.name(A::KIND, id.borrow())
 }
 
 fn put<A: Kept>(bytes: &mut Vec<u8>, id: &A::Id, state: &Versioned<A>) {

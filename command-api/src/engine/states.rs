@@ -22,7 +22,7 @@ use event_store::lsm::{Damaged, Records, Store};
 
 use super::digest::{ByDigest, Digest, Digester, Kind};
 use super::note::Note;
-use super::register::{Register, Unreadable};
+use super::register::{Found, Register, Unreadable};
 use super::shelf::{self, Kept, Shelf};
 use super::tables::{self, bad_value};
 
@@ -102,7 +102,7 @@ impl Books {
         self.orders.adopt(&mut draft.orders);
         self.payments.adopt(&mut draft.payments);
         for (id, transfer) in draft.transfers.drain() {
-            self.transfers.note(&mut self.store, id, transfer, place)?;
+            self.transfers.note(&mut self.store, &id, transfer, place)?;
         }
         self.totals.external_cash.extend(draft.external_cash.drain());
         draft.clear();
@@ -181,10 +181,10 @@ impl Books {
                     fetch(&mut self.payments, &mut self.store, &self.digester, &mut self.absent, id)?
                 }
                 Missed::Transfer(id) => {
-                    if self.transfers.get(id).is_none()
+                    if let Found::Elsewhere(name) = self.transfers.find(&self.store, id)
                         && !self.transfers.fetch(&mut self.store, log, id, &mut settle)?
                     {
-                        self.absent.insert(self.digester.name(Kind::TransferSent, id.as_str()));
+                        self.absent.insert(name);
                     }
                 }
             }
@@ -294,7 +294,7 @@ impl Books {
     ) -> Option<&'a Versioned<A>> {
         let known = shelf.get(id);
         if known.is_none() {
-            let name = self.digester.name(A::KIND, std::borrow::Borrow::<str>::borrow(id));
+            let name = shelf::name::<A>(&self.digester, id);
             if self.store.may_contain(tables::STATES, name.to_bits()) && !self.absent.contains(&name) {
                 self.missed.borrow_mut().push(missed(id.clone()));
             }
@@ -319,16 +319,15 @@ fn fetch<A: Kept>(
             shelf.insert_saved(id.clone(), state);
         }
         None => {
-            absent.insert(digester.name(A::KIND, std::borrow::Borrow::<str>::borrow(id)));
+            absent.insert(shelf::name::<A>(digester, id));
         }
     }
     Ok(())
 }
 
 fn stored<A: Kept>(store: &mut Store, digester: &Digester, id: &A::Id) -> Result<Option<Versioned<A>>, Damaged> {
-    let name = digester.name(A::KIND, std::borrow::Borrow::<str>::borrow(id)).to_bits();
     let mut bytes = Vec::new();
-    if !store.may_contain(tables::STATES, name) || !store.get(tables::STATES, name, &mut bytes)? {
+    if !store.get(tables::STATES, shelf::name::<A>(digester, id).to_bits(), &mut bytes)? {
         return Ok(None);
     }
     let (named, state) = shelf::read::<A>(&bytes)
@@ -385,14 +384,14 @@ impl States for Books {
     }
 
     fn transfer(&self, id: &TransferId) -> Option<&Transfer> {
-        let known = self.transfers.get(id);
-        if known.is_none()
-            && self.transfers.may_have(&self.store, id)
-            && !self.absent.contains(&self.digester.name(Kind::TransferSent, id.as_str()))
-        {
-            self.missed.borrow_mut().push(Missed::Transfer(id.clone()));
+        match self.transfers.find(&self.store, id) {
+            Found::Here(transfer) => Some(transfer),
+            Found::Elsewhere(name) if !self.absent.contains(&name) => {
+                self.missed.borrow_mut().push(Missed::Transfer(id.clone()));
+                None
+            }
+            Found::Elsewhere(_) | Found::Nowhere => None,
         }
-        known
     }
 
     fn external_cash(&self, currency: Currency) -> i64 {

@@ -15,7 +15,7 @@ use domain::ids::{Position, StreamId, Version};
 use domain::posting::LedgerAccount;
 use domain::rejection::Rejection;
 
-use self::world::World;
+use self::world::Kept;
 
 /// What a command must have left in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +47,7 @@ struct Used {
 /// The reference that the engine is held against.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Oracle {
-    world: World,
+    world: Kept,
     used: HashMap<(Arc<str>, Arc<str>), Used>,
     pub(crate) written: Vec<Written>,
     transactions: usize,
@@ -186,7 +186,7 @@ impl Oracle {
 
     /// Every balance that is not zero, in minor units: of the accounts, and of the world outside.
     pub(crate) fn balances(&self) -> HashMap<LedgerAccount, i64> {
-        self.world.balances()
+        world::balances(&self.world)
     }
 }
 

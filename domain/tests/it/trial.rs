@@ -160,8 +160,8 @@ impl Trial {
         }
         for event in &self.world.log {
             let Event::Account(event) = event else { continue };
-            let known = transfer::concerned(event).and_then(|transfer_id| again.transfers.get(transfer_id));
-            again.transfers.extend(transfer::evolve(known, event));
+            let evolved = transfer::evolve(|transfer_id| again.transfers.get(transfer_id), event);
+            again.transfers.extend(evolved);
         }
         assert_eq!(again.accounts, self.world.accounts);
         assert_eq!(again.products, self.world.products);

@@ -1,29 +1,24 @@
 //! All states in memory, with every event that made them: what the engine keeps, without the engine.
 
-use std::collections::{BTreeMap, HashMap};
+#[path = "kept.rs"]
+mod kept;
+
+use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 
 use chrono::{DateTime, TimeZone, Utc};
-use domain::account::Account;
-use domain::aggregate::{Context, Versioned, adopt};
-use domain::cascade::{Draft, Drafted, States};
+use domain::aggregate::Context;
+use domain::cascade::{Draft, Drafted};
 use domain::command::Command;
-use domain::currency::Currency;
 use domain::event::Event;
-use domain::ids::{AccountId, OrderId, PaymentId, ProductId, StreamId, TransferId, Version};
-use domain::order::Order;
-use domain::payment::Payment;
-use domain::product::Product;
+use domain::ids::{StreamId, Version};
 use domain::rejection::Rejection;
-use domain::transfer::Transfer;
+
+use self::kept::Kept;
 
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(crate) struct World {
-    pub(crate) accounts: HashMap<AccountId, Versioned<Account>>,
-    pub(crate) products: HashMap<ProductId, Versioned<Product>>,
-    pub(crate) orders: HashMap<OrderId, Versioned<Order>>,
-    pub(crate) payments: HashMap<PaymentId, Versioned<Payment>>,
-    pub(crate) transfers: HashMap<TransferId, Transfer>,
-    pub(crate) external_cash: HashMap<Currency, i64>,
+    pub(crate) kept: Kept,
     /// The events of every stream; the place in the vector is the version.
     pub(crate) streams: BTreeMap<StreamId, Vec<Event>>,
     /// All events in the order in which they happened.
@@ -66,9 +61,9 @@ impl World {
         let mut happened = Vec::new();
         for Request { command, expected_version, effective_at } in batch {
             let context = Context { recorded_at: now(), effective_at: *effective_at };
-            happened.extend(draft.run(self, command, *expected_version, &context)?);
+            happened.extend(draft.run(&self.kept, command, *expected_version, &context)?);
         }
-        self.adopt(draft);
+        self.kept.adopt(draft);
         for Drafted { version, event } in &happened {
             let stream = self.streams.entry(event.stream()).or_default();
             assert_eq!(version.0, stream.len() as u64, "versions of {} have a gap at {event:?}", event.stream());
@@ -88,39 +83,18 @@ impl World {
     pub(crate) fn version(&self, stream: &StreamId) -> Option<Version> {
         self.streams.get(stream).map(|events| Version(events.len() as u64 - 1))
     }
+}
 
-    fn adopt(&mut self, mut draft: Draft) {
-        adopt(&mut self.accounts, &mut draft.accounts);
-        adopt(&mut self.products, &mut draft.products);
-        adopt(&mut self.orders, &mut draft.orders);
-        adopt(&mut self.payments, &mut draft.payments);
-        self.transfers.extend(draft.transfers);
-        self.external_cash.extend(draft.external_cash);
+impl Deref for World {
+    type Target = Kept;
+
+    fn deref(&self) -> &Kept {
+        &self.kept
     }
 }
 
-impl States for World {
-    fn account(&self, id: &AccountId) -> Option<&Versioned<Account>> {
-        self.accounts.get(id)
-    }
-
-    fn product(&self, id: &ProductId) -> Option<&Versioned<Product>> {
-        self.products.get(id)
-    }
-
-    fn order(&self, id: &OrderId) -> Option<&Versioned<Order>> {
-        self.orders.get(id)
-    }
-
-    fn payment(&self, id: &PaymentId) -> Option<&Versioned<Payment>> {
-        self.payments.get(id)
-    }
-
-    fn transfer(&self, id: &TransferId) -> Option<&Transfer> {
-        self.transfers.get(id)
-    }
-
-    fn external_cash(&self, currency: Currency) -> i64 {
-        self.external_cash.get(&currency).copied().unwrap_or(0)
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Kept {
+        &mut self.kept
     }
 }

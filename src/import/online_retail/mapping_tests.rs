@@ -318,7 +318,7 @@ fn the_rules_accept_every_command_of_the_sample_and_leave_the_published_figures(
     }
     let balance = |account: &Versioned<Account>| account.state.as_ref().unwrap().balance.minor_units();
     assert_eq!(balance(&draft.accounts[&keys::merchant()]), 18_065_925);
-    let sum: i64 = draft.accounts.values().map(balance).sum();
+    let sum: i64 = draft.accounts.iter().map(|(_, account)| balance(account)).sum();
     assert_eq!(sum, 18_423_983, "what customers were funded with is all there is");
     let totals = mapping.totals();
     assert_eq!((totals.orders, totals.returns, totals.credit_notes), (429, 10, 90));
