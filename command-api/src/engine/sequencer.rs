@@ -169,7 +169,13 @@ impl Sequencer {
         let now = self.now();
         let mut decided = Vec::with_capacity(submission.requests.len());
         let mut not_taken = None;
-        for request in &submission.requests {
+        for (index, request) in submission.requests.iter().enumerate() {
+            if index % 16 == 0 {
+                let next = &submission.requests[index..submission.requests.len().min(index + 16)];
+                if next.len() > 1 {
+                    self.books.touch(next.iter().map(|r| &r.command));
+                }
+            }
             // What comes after a command that could not be written may build on it, and is not decided without it.
             if let Some(why) = &not_taken {
                 decided.push(Decided::Now(Outcome::NotTaken(Unavailable::clone(why))));

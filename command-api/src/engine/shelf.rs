@@ -82,6 +82,10 @@ impl<A: Kept> Shelf<A> {
         Some(&resident.state)
     }
 
+    pub(super) fn touch(&self, id: &A::Id) -> u64 {
+        self.residents.get(id).map_or(0, |r| r.state.events)
+    }
+
     /// Where a state stands, quickly if it was asked for lately.
     fn place(&self, id: &A::Id) -> Option<usize> {
         let lately = self.lately.iter().map(Cell::get);

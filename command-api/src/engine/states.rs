@@ -104,7 +104,9 @@ impl Books {
         for (id, transfer) in draft.transfers.drain() {
             self.transfers.note(&mut self.store, &id, transfer, place)?;
         }
-        self.totals.external_cash.extend(draft.external_cash.drain());
+        if !draft.external_cash.is_empty() {
+            self.totals.external_cash.extend(draft.external_cash.drain());
+        }
         draft.clear();
         Ok(())
     }
@@ -131,6 +133,19 @@ impl Books {
     /// Whether a decision has missed anything.
     pub(super) fn missed_any(&self) -> bool {
         !self.missed.borrow().is_empty()
+    }
+
+    pub(super) fn touch<'a>(&self, commands: impl Iterator<Item = &'a Command>) {
+        let mut sum = 0;
+        for command in commands {
+            if let Command::Account(id, command) = command {
+                sum += self.accounts.touch(id);
+                if let AccountCommand::SendTransfer { to, .. } = command {
+                    sum += self.accounts.touch(to);
+                }
+            }
+        }
+        std::hint::black_box(sum);
     }
 
     /// Looks up what a command names, so that what is missed is known before it is decided.
