@@ -66,6 +66,22 @@ macro_rules! events {
                 match self { $(Self::$name(_) => $schema,)* }
             }
 
+            /// Appends the event's JSON: the bytes that its `Serialize` gives.
+            pub fn put_json(&self, buffer: &mut Vec<u8>) {
+                use $crate::json::Json;
+                match self {
+                    $(Self::$name(event) => {
+                        buffer.extend_from_slice(concat!("{\"", stringify!($id), "\":").as_bytes());
+                        event.$id.put(buffer);
+                        $(if !event.$field.is_absent() {
+                            buffer.extend_from_slice(concat!(",\"", stringify!($field), "\":").as_bytes());
+                            event.$field.put(buffer);
+                        })*
+                    })*
+                }
+                buffer.push(b'}');
+            }
+
             pub(crate) fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 match self { $(Self::$name(event) => serde::Serialize::serialize(event, serializer),)* }
             }

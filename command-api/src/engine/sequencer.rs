@@ -450,8 +450,14 @@ fn write_entry(
 }
 
 fn write_event(frame: &mut FrameWriter<'_, Answer>, version: Version, event: &Event) -> Position {
-    frame.event(&event.stream(), version, event.event_type(), event.schema_version(), |buffer| {
-        serde_json::to_writer(buffer, event).expect("an event of plain values is always JSON");
+    frame.event(&event.stream(), version, event.event_type(), event.schema_version(), |buffer| match event {
+        Event::Account(event) => event.put_json(buffer),
+        Event::Product(event) => event.put_json(buffer),
+        Event::Order(event) => event.put_json(buffer),
+        Event::Payment(event) => event.put_json(buffer),
+        Event::Rejected(event) => {
+            serde_json::to_writer(buffer, event).expect("an event of plain values is always JSON");
+        }
     })
 }
 

@@ -29,6 +29,21 @@ pub(crate) fn decode(event_type: &str, schema_version: u16, json: &str) -> Resul
     Event::decode(event_type, schema_version, &mut deserializer).map_err(|error| error.to_string())
 }
 
+/// An event's JSON; there are two ways to it, with one outcome.
+pub(crate) fn encode(event: &Event) -> String {
+    let json = serde_json::to_string(event).unwrap();
+    let mut quickly = Vec::new();
+    match event {
+        Event::Account(event) => event.put_json(&mut quickly),
+        Event::Product(event) => event.put_json(&mut quickly),
+        Event::Order(event) => event.put_json(&mut quickly),
+        Event::Payment(event) => event.put_json(&mut quickly),
+        Event::Rejected(_) => return json,
+    }
+    assert_eq!(String::from_utf8(quickly).unwrap(), json);
+    json
+}
+
 /// The event type and schema version of every file there is.
 fn files() -> Vec<(String, u16)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
@@ -68,7 +83,7 @@ fn an_event_is_written_again_as_the_bytes_it_was_read_from() {
         let event = decode(event_type, schema_version, json).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(event.event_type(), event_type, "{name}");
         if event.schema_version() == schema_version {
-            assert_eq!(serde_json::to_string(&event).unwrap(), json, "{name}");
+            assert_eq!(encode(&event), json, "{name}");
         }
     });
 }

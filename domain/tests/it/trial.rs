@@ -9,7 +9,7 @@ use domain::posting::{LedgerAccount, posting};
 use domain::rejection::Rejection;
 use domain::transfer;
 
-use crate::golden::decode;
+use crate::golden::{decode, encode};
 use crate::model::{self, Answer, Model};
 use crate::random::{self, Expect, Step};
 use crate::world::{Request, World, now};
@@ -145,7 +145,7 @@ impl Trial {
         for (stream, events) in &self.world.streams {
             for (number, event) in events.iter().enumerate() {
                 assert_eq!(event.stream(), *stream);
-                let json = serde_json::to_string(event).unwrap();
+                let json = encode(event);
                 let read = decode(event.event_type(), event.schema_version(), &json).unwrap();
                 assert_eq!(read, *event, "{json}");
                 let version = match &read {
