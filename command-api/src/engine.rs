@@ -102,8 +102,8 @@ pub struct EventPlace {
 pub struct Accepted {
     /// Whether it brought something new into being.
     pub created: bool,
-    /// The new state's summary, a JSON object.
-    pub result: String,
+    /// The new state's summary, the text of a JSON object.
+    pub result: Vec<u8>,
     /// The events, in order.
     pub events: Vec<EventPlace>,
     /// The version at which the command's own stream now is.

@@ -68,18 +68,9 @@ macro_rules! events {
 
             /// Appends the event's JSON: the bytes that its `Serialize` gives.
             pub fn put_json(&self, buffer: &mut Vec<u8>) {
-                use $crate::json::Json;
                 match self {
-                    $(Self::$name(event) => {
-                        buffer.extend_from_slice(concat!("{\"", stringify!($id), "\":").as_bytes());
-                        event.$id.put(buffer);
-                        $(if !event.$field.is_absent() {
-                            buffer.extend_from_slice(concat!(",\"", stringify!($field), "\":").as_bytes());
-                            event.$field.put(buffer);
-                        })*
-                    })*
+                    $(Self::$name(event) => $crate::json::object!(buffer, $id: &event.$id $(, $field: &event.$field)*),)*
                 }
-                buffer.push(b'}');
             }
 
             pub(crate) fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -60,7 +60,7 @@ impl<K: Eq + Hash + Clone, V> Few<K, V> {
 
     /// Takes all entries out, in the order in which their keys came.
     pub fn drain(&mut self) -> impl ExactSizeIterator<Item = (K, V)> {
-        self.places.clear();
+        self.forget_places();
         self.entries.drain(..)
     }
 
@@ -71,7 +71,13 @@ impl<K: Eq + Hash + Clone, V> Few<K, V> {
             return;
         }
         self.entries.clear();
-        self.places.clear();
+        self.forget_places();
+    }
+
+    fn forget_places(&mut self) {
+        if !self.places.is_empty() {
+            self.places.clear();
+        }
     }
 
     fn place(&self, key: &K) -> Option<usize> {

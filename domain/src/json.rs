@@ -1,6 +1,7 @@
-//! The JSON of events, written straight into a buffer, in a fraction of the time that going through `serde` takes. The
-//! bytes are the same, and a test holds the two together.
+//! JSON written straight into a buffer, in a fraction of the time that going through `serde` takes: that of events, and
+//! of what answers are made of. The bytes are those that `serde` gives, and a test holds the two together.
 
+use crate::account::AccountStatus;
 use crate::account::command::{CaptureTo, FreezeScope};
 use crate::account::event::ReversalSide;
 use crate::currency::Currency;
@@ -11,18 +12,45 @@ use crate::ids::{
 use crate::money::{Amount, Money};
 use crate::order::event::PaymentAmount;
 use crate::order::pricing::PricedLine;
-use crate::order::{LineQuantity, PaymentStep};
-use crate::payment::{CaptureMode, OperationCause, Payer};
+use crate::order::{Fulfilment, LineQuantity, OrderPaymentStatus, OrderStatus, PaymentStep};
+use crate::payment::{CaptureMode, OperationCause, Payer, PaymentStatus};
 use crate::text::Text;
 
-/// A value of an event's field.
-pub(crate) trait Json {
+/// A value of a member of an object.
+pub trait Json {
     /// Appends the value.
     fn put(&self, buffer: &mut Vec<u8>);
 
-    /// Whether the field is left out.
+    /// Whether the member is left out.
     fn is_absent(&self) -> bool {
         false
+    }
+}
+
+/// Appends an object: `object!(buffer, first: value, second: value, …)`, each value a reference to a [`Json`]. Members
+/// that are absent are left out; the first never is.
+#[macro_export]
+macro_rules! object {
+    ($buffer:expr, $first:ident: $first_value:expr $(, $name:ident: $value:expr)* $(,)?) => {{
+        let buffer: &mut Vec<u8> = $buffer;
+        buffer.extend_from_slice(concat!("{\"", stringify!($first), "\":").as_bytes());
+        $crate::json::Json::put($first_value, buffer);
+        $(if !$crate::json::Json::is_absent($value) {
+            buffer.extend_from_slice(concat!(",\"", stringify!($name), "\":").as_bytes());
+            $crate::json::Json::put($value, buffer);
+        })*
+        buffer.push(b'}');
+    }};
+}
+pub use crate::object;
+
+/// A word that has nothing to escape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Word(pub &'static str);
+
+impl Json for Word {
+    fn put(&self, buffer: &mut Vec<u8>) {
+        put_plain(buffer, self.0);
     }
 }
 
@@ -95,20 +123,22 @@ words! {
         Request = "request", Automatic = "automatic", Shipment = "shipment", Return = "return",
         Cancellation = "cancellation"
     }
+    AccountStatus { Open = "open", FrozenDebits = "frozen_debits", Frozen = "frozen", Closed = "closed" }
+    OrderPaymentStatus {
+        Unpaid = "unpaid", Authorized = "authorized", PartiallyPaid = "partially_paid", Paid = "paid",
+        PartiallyRefunded = "partially_refunded", Refunded = "refunded"
+    }
+    Fulfilment {
+        Unfulfilled = "unfulfilled", PartiallyShipped = "partially_shipped", Shipped = "shipped",
+        Delivered = "delivered"
+    }
 }
 
 macro_rules! objects {
-    ($($name:ident { $first:ident $(, $field:ident)* })*) => {$(
+    ($($name:ident { $($field:ident),* })*) => {$(
         impl Json for $name {
             fn put(&self, buffer: &mut Vec<u8>) {
-                let Self { $first, $($field),* } = self;
-                buffer.extend_from_slice(concat!("{\"", stringify!($first), "\":").as_bytes());
-                $first.put(buffer);
-                $(
-                    buffer.extend_from_slice(concat!(",\"", stringify!($field), "\":").as_bytes());
-                    $field.put(buffer);
-                )*
-                buffer.push(b'}');
+                object!(buffer, $($field: &self.$field),*);
             }
         }
     )*};
@@ -151,6 +181,30 @@ impl<T: Json> Json for Vec<T> {
             value.put(buffer);
         }
         buffer.push(b']');
+    }
+}
+
+impl Json for OrderStatus {
+    fn put(&self, buffer: &mut Vec<u8>) {
+        put_plain(buffer, self.as_str());
+    }
+}
+
+impl Json for PaymentStatus {
+    fn put(&self, buffer: &mut Vec<u8>) {
+        put_plain(buffer, self.as_str());
+    }
+}
+
+impl<T: Json> Json for &T {
+    fn put(&self, buffer: &mut Vec<u8>) {
+        T::put(self, buffer);
+    }
+}
+
+impl Json for bool {
+    fn put(&self, buffer: &mut Vec<u8>) {
+        buffer.extend_from_slice(if *self { b"true" } else { b"false" });
     }
 }
 

@@ -10,7 +10,7 @@ pub mod event;
 pub mod few;
 pub mod fork_map;
 pub mod ids;
-mod json;
+pub mod json;
 pub mod money;
 pub mod order;
 pub mod payment;

@@ -54,7 +54,7 @@ fn outcome(entry: &Entry<'_>) -> Result<Outcome, String> {
     }
     Ok(Outcome::Accepted(Accepted {
         created: entry.outcome() == Recorded::Created,
-        result: String::from_utf8_lossy(entry.result()).into_owned(),
+        result: entry.result().to_vec(),
         version: own_version(&events),
         position: events.last().and_then(|e| e.position),
         events,

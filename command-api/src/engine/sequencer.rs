@@ -443,8 +443,12 @@ fn write_entry(
         let position = Some(write_event(frame, *version, event));
         events.push(EventPlace { event_type: event.event_type(), stream: event.stream(), version: *version, position });
     }
-    let result = summary::of(&request.command, draft, books);
-    frame.end_entry(|buffer| buffer.extend_from_slice(result.as_bytes()));
+    let mut result = Vec::new();
+    frame.end_entry(|buffer| {
+        let from = buffer.len();
+        summary::write(buffer, &request.command, draft, books);
+        result.extend_from_slice(&buffer[from..]);
+    });
     let position = events.last().and_then(|e| e.position);
     Accepted { created, result, version: own_version(&events), events, position, replayed: false }
 }

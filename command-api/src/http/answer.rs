@@ -13,7 +13,7 @@ pub(super) fn status(accepted: &Accepted) -> StatusCode {
 /// Writes the members of the answer's object, without its braces.
 pub(super) fn write_members(out: &mut Vec<u8>, accepted: &Accepted) {
     out.extend_from_slice(b"\"result\":");
-    out.extend_from_slice(accepted.result.as_bytes());
+    out.extend_from_slice(&accepted.result);
     out.extend_from_slice(b",\"events\":[");
     for (index, event) in accepted.events.iter().enumerate() {
         if index > 0 {
@@ -71,7 +71,7 @@ mod tests {
         };
         Accepted {
             created: true,
-            result: "{\"a\":1}".to_owned(),
+            result: b"{\"a\":1}".to_vec(),
             events: vec![event("transfer_sent", "account-a", 3), event("transfer_received", "account-b:c", 0)],
             version: Version(3),
             position,

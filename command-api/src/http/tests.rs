@@ -70,7 +70,7 @@ fn accepted() -> Outcome {
     };
     Outcome::Accepted(Accepted {
         created: false,
-        result: "{}".to_owned(),
+        result: b"{}".to_vec(),
         events: vec![event],
         version: Version(4),
         position: Some(Position(9)),

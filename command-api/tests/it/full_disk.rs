@@ -152,7 +152,8 @@ async fn what_is_too_large_for_a_transaction_is_refused_without_a_trace() {
     let outcomes = submit(&running.engine, Mode::Atomic, false, batch(10)).await;
     let positions: Vec<_> = outcomes.into_iter().map(|outcome| accepted(outcome).position.unwrap().0).collect();
     assert_eq!(positions, (2..12).collect::<Vec<_>>());
-    assert!(accepted(one(&running.engine, "w", withdraw("a", 10)).await).result.contains(r#""balance":{"amount":0"#));
+    let told = accepted(one(&running.engine, "w", withdraw("a", 10)).await).result;
+    assert!(String::from_utf8_lossy(&told).contains(r#""balance":{"amount":0"#));
     // A key that no log can hold.
     let long = one(&running.engine, &"k".repeat(70_000), deposit("a", 1)).await;
     assert!(too_large(&long), "{long:?}");

@@ -195,7 +195,7 @@ impl Oracle {
 pub(crate) fn bare(outcomes: &[Outcome]) -> Vec<Outcome> {
     let bare = |outcome: &Outcome| match outcome {
         Outcome::Accepted(accepted) => {
-            Outcome::Accepted(Accepted { created: false, result: String::new(), ..accepted.clone() })
+            Outcome::Accepted(Accepted { created: false, result: Vec::new(), ..accepted.clone() })
         }
         other => other.clone(),
     };
@@ -223,5 +223,5 @@ fn answer(drafted: &[Drafted], after: Option<u64>) -> Outcome {
         .collect();
     let own = events.iter().filter(|event| event.stream == events[0].stream);
     let (version, position) = (own.map(|event| event.version).max().unwrap(), events[events.len() - 1].position);
-    Outcome::Accepted(Accepted { created: false, result: String::new(), events, version, position, replayed: false })
+    Outcome::Accepted(Accepted { created: false, result: Vec::new(), events, version, position, replayed: false })
 }
