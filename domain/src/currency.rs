@@ -36,6 +36,11 @@ impl Currency {
         std::str::from_utf8(&self.0).unwrap_or("???")
     }
 
+    /// The code's letters.
+    pub(crate) const fn bytes(self) -> [u8; 3] {
+        self.0
+    }
+
     /// How many digits the minor unit has after the point: 2 for GBP, 0 for JPY, 3 for KWD.
     #[must_use]
     pub fn exponent(self) -> u32 {

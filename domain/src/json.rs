@@ -235,7 +235,8 @@ impl Json for Amount {
 
 impl Json for Currency {
     fn put(&self, buffer: &mut Vec<u8>) {
-        put_plain(buffer, self.code());
+        let [a, b, c] = self.bytes();
+        buffer.extend_from_slice(&[b'"', a, b, c, b'"']);
     }
 }
 

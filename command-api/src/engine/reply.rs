@@ -6,8 +6,8 @@ use std::vec::IntoIter;
 use event_store::log::writer::LogFailed;
 use tokio::sync::{oneshot, watch};
 
-use super::Unavailable;
 use super::sequencer::{Answer, Decided};
+use super::{Submission, Unavailable};
 
 /// What became of a submission.
 type Told = Result<Vec<Decided>, Unavailable>;
@@ -23,6 +23,8 @@ pub(super) struct Reply {
 #[derive(Debug)]
 pub(super) struct Delivery {
     told: Told,
+    /// What was asked, to be freed here.
+    asked: Option<Submission>,
     others: Others,
 }
 
@@ -34,6 +36,7 @@ impl Delivery {
     /// Gives out what came with it, and takes the answer.
     pub(super) fn open(self) -> Told {
         drop(self.others);
+        drop(self.asked);
         self.told
     }
 }
@@ -47,8 +50,8 @@ impl Drop for Others {
 /// Gives out the answers of a group that is durable, in order. The first one who passes answers on gets all that come
 /// after: to wake one task from outside of the async runtime costs as much as to wake many from within.
 pub(super) fn give_out(mut answers: IntoIter<Answer>) {
-    while let Some(Answer { reply, decided }) = answers.next() {
-        answers = reply.send(decided, answers);
+    while let Some(Answer { reply, decided, asked }) = answers.next() {
+        answers = reply.send(decided, asked, answers);
     }
 }
 
@@ -61,11 +64,11 @@ impl Reply {
     }
 
     /// Sends the answer, with others if they are passed on there. Gives what is left to be given out.
-    fn send(mut self, decided: Vec<Decided>, others: IntoIter<Answer>) -> IntoIter<Answer> {
+    fn send(mut self, decided: Vec<Decided>, asked: Submission, others: IntoIter<Answer>) -> IntoIter<Answer> {
         let Some(waiting) = self.waiting.take() else { return others };
         let (with_it, left) =
             if self.passes_on { (others, IntoIter::default()) } else { (IntoIter::default(), others) };
-        match waiting.send(Delivery { told: Ok(decided), others: Others(with_it) }) {
+        match waiting.send(Delivery { told: Ok(decided), asked: Some(asked), others: Others(with_it) }) {
             Err(Delivery { mut others, .. }) if self.passes_on => std::mem::take(&mut others.0),
             // Who has gone away needs no answer; what was decided stands.
             Ok(()) | Err(_) => left,
@@ -75,7 +78,7 @@ impl Reply {
     /// Says why there is no answer.
     pub(super) fn refuse(mut self, why: Unavailable) {
         if let Some(waiting) = self.waiting.take() {
-            let _ = waiting.send(Delivery { told: Err(why), others: Others::default() });
+            let _ = waiting.send(Delivery { told: Err(why), asked: None, others: Others::default() });
         }
     }
 }
@@ -86,7 +89,7 @@ impl Drop for Reply {
             && let Some(waiting) = self.waiting.take()
         {
             let told = Err(Unavailable::Unknown { reason: panicked() });
-            let _ = waiting.send(Delivery { told, others: Others::default() });
+            let _ = waiting.send(Delivery { told, asked: None, others: Others::default() });
         }
     }
 }

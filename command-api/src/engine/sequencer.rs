@@ -49,6 +49,8 @@ pub(super) struct Work {
 pub(super) struct Answer {
     pub(super) reply: Reply,
     pub(super) decided: Vec<Decided>,
+    /// What was asked; it goes back to be freed where it was made, for that costs the sequencer too much.
+    pub(super) asked: Submission,
 }
 
 /// The owner of all aggregate state.
@@ -90,7 +92,7 @@ impl Sequencer {
             if worked.is_ok() {
                 match self.decide(&submission) {
                     Ok(decided) => {
-                        self.appender.acknowledge(Answer { reply, decided });
+                        self.appender.acknowledge(Answer { reply, decided, asked: submission });
                         continue;
                     }
                     Err(broken) => worked = Err(broken),
@@ -345,7 +347,7 @@ impl Sequencer {
         let event = Event::Rejected(CommandRejected { command, stream, rejection: rejection.clone() });
         let mut frame = self.appender.begin();
         frame.begin_entry(header(request, now, Recorded::Refused));
-        let position = write_event(&mut frame, version, &event);
+        let position = write_event(&mut frame, &StreamId::Rejections, version, &event);
         frame.end_entry(|_| {});
         match frame.commit() {
             Ok(place) => {
@@ -440,8 +442,9 @@ fn write_entry(
     frame.begin_entry(header(request, now, if created { Recorded::Created } else { Recorded::Done }));
     let mut events = Vec::with_capacity(drafted.len());
     for Drafted { version, event } in drafted {
-        let position = Some(write_event(frame, *version, event));
-        events.push(EventPlace { event_type: event.event_type(), stream: event.stream(), version: *version, position });
+        let stream = event.stream();
+        let position = Some(write_event(frame, &stream, *version, event));
+        events.push(EventPlace { event_type: event.event_type(), stream, version: *version, position });
     }
     let mut result = Vec::new();
     frame.end_entry(|buffer| {
@@ -453,8 +456,8 @@ fn write_entry(
     Accepted { created, result, version: own_version(&events), events, position, replayed: false }
 }
 
-fn write_event(frame: &mut FrameWriter<'_, Answer>, version: Version, event: &Event) -> Position {
-    frame.event(&event.stream(), version, event.event_type(), event.schema_version(), |buffer| match event {
+fn write_event(frame: &mut FrameWriter<'_, Answer>, stream: &StreamId, version: Version, event: &Event) -> Position {
+    frame.event(stream, version, event.event_type(), event.schema_version(), |buffer| match event {
         Event::Account(event) => event.put_json(buffer),
         Event::Product(event) => event.put_json(buffer),
         Event::Order(event) => event.put_json(buffer),

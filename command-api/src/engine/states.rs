@@ -107,7 +107,6 @@ impl Books {
         if !draft.external_cash.is_empty() {
             self.totals.external_cash.extend(draft.external_cash.drain());
         }
-        draft.clear();
         Ok(())
     }
 

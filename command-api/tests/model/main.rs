@@ -34,6 +34,9 @@ enum Message {
     Stop,
 }
 
+/// What is handed in: a number instead of commands.
+type Submission = u32;
+
 /// Why there is no answer, as in `engine.rs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Unavailable {

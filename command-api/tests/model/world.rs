@@ -92,7 +92,7 @@ impl Sequencer {
                 self.group.frames.push(submission);
                 self.decided.push(submission);
                 let decided = vec![Decided { submission, position: self.decided.len() - 1 }];
-                self.group.tokens.push(Answer { reply, decided });
+                self.group.tokens.push(Answer { reply, decided, asked: submission });
             }
             self.try_flush();
             if self.settles {
