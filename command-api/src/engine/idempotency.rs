@@ -94,6 +94,11 @@ impl Keys {
         self.used.get(store, scope)
     }
 
+    /// Whether a key may have been used; asks memory only, and errs only towards "yes".
+    pub(super) fn may_have(&self, store: &Store, scope: Digest) -> bool {
+        self.used.may_have(store, scope)
+    }
+
     /// Notes that a key was used.
     pub(super) fn insert(&mut self, scope: Digest, used: Used) {
         self.used.insert(scope, used);

@@ -2,7 +2,7 @@
 //! and read out of the log for all others, for hardly any is ever asked for again.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use domain::account::event::AccountEvent;
 use domain::event::Event;
@@ -68,8 +68,8 @@ pub(super) struct Register {
     old: Known,
     /// What was read out of the log for the command at hand.
     fetched: Known,
-    /// The name that was asked for last: what a decision asked for is what it claims.
-    asked: RefCell<Option<(TransferId, Digest)>>,
+    /// Names in the order in which they are going to be asked for; the first was asked for last, if any was.
+    asked: RefCell<VecDeque<(TransferId, Digest)>>,
 }
 
 impl Register {
@@ -195,14 +195,31 @@ impl Register {
     }
 
     fn sent(&self, id: &TransferId) -> Digest {
-        if let Some((asked, name)) = &*self.asked.borrow()
-            && asked == id
+        let mut asked = self.asked.borrow_mut();
+        if asked.get(1).is_some_and(|(next, _)| next == id) {
+            asked.pop_front();
+        }
+        if let Some((first, name)) = asked.front()
+            && first == id
         {
             return *name;
         }
         let name = self.digester.name(Kind::TransferSent, id.as_str());
-        self.asked.replace(Some((id.clone(), name)));
+        asked.clear();
+        asked.push_front((id.clone(), name));
         name
+    }
+
+    /// Looks a transfer up that is going to be asked for after all that were before it. Answers whether it may exist.
+    pub(super) fn warm(&mut self, store: &Store, id: &TransferId) -> bool {
+        let name = self.digester.name(Kind::TransferSent, id.as_str());
+        self.asked.get_mut().push_back((id.clone(), name));
+        self.claims.may_have(store, name)
+    }
+
+    /// Forgets which are going to be asked for.
+    pub(super) fn forget_asked(&mut self) {
+        self.asked.get_mut().clear();
     }
 }
 

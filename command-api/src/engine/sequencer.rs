@@ -28,6 +28,9 @@ use super::reply::{Alarm, Reply};
 use super::states::Books;
 use super::{Accepted, EventPlace, Message, Mode, Outcome, Request, Submission, Unavailable, summary};
 
+/// For how many commands of a batch memory is fetched at once.
+const AHEAD: usize = 16;
+
 /// What became of a command, as far as the sequencer knows.
 #[derive(Debug)]
 pub(super) enum Decided {
@@ -171,11 +174,14 @@ impl Sequencer {
         let now = self.now();
         let mut decided = Vec::with_capacity(submission.requests.len());
         let mut not_taken = None;
+        let mut scopes = Vec::with_capacity(AHEAD);
         for (index, request) in submission.requests.iter().enumerate() {
-            if index % 16 == 0 {
-                let next = &submission.requests[index..submission.requests.len().min(index + 16)];
+            if index % AHEAD == 0 {
+                let next = &submission.requests[index..submission.requests.len().min(index + AHEAD)];
+                scopes.clear();
+                scopes.extend(next.iter().map(|r| self.keys.scope(&r.principal, &r.key)));
                 if next.len() > 1 {
-                    self.books.touch(next.iter().map(|r| &r.command));
+                    self.warm(&scopes, next.iter().map(|r| &r.command));
                 }
             }
             // What comes after a command that could not be written may build on it, and is not decided without it.
@@ -183,7 +189,7 @@ impl Sequencer {
                 decided.push(Decided::Now(Outcome::NotTaken(Unavailable::clone(why))));
                 continue;
             }
-            let outcome = self.take(request, now, submission.dry_run)?;
+            let outcome = self.take(request, scopes[index % AHEAD], now, submission.dry_run)?;
             if let Decided::Now(Outcome::NotTaken(why)) = &outcome {
                 not_taken = (!matches!(why, Unavailable::TooLarge { .. })).then(|| why.clone());
             }
@@ -192,8 +198,14 @@ impl Sequencer {
         Ok(decided)
     }
 
-    fn take(&mut self, request: &Request, now: DateTime<Utc>, dry_run: bool) -> Result<Decided, Broken> {
-        let scope = self.keys.scope(&request.principal, &request.key);
+    /// Has the memory that commands are going to need fetched, all of it at once: one after another, each would be waited
+    /// for.
+    fn warm<'a>(&mut self, scopes: &[Digest], commands: impl Iterator<Item = &'a Command>) {
+        let used = scopes.iter().filter(|scope| self.keys.may_have(&self.books.store, **scope)).count();
+        std::hint::black_box(used + self.books.warm(commands));
+    }
+
+    fn take(&mut self, request: &Request, scope: Digest, now: DateTime<Utc>, dry_run: bool) -> Result<Decided, Broken> {
         if let Some(used) = self.keys.get(&mut self.books.store, scope)? {
             return Ok(self.used_before(request, used));
         }

@@ -82,8 +82,9 @@ impl<A: Kept> Shelf<A> {
         Some(&resident.state)
     }
 
-    pub(super) fn touch(&self, id: &A::Id) -> u64 {
-        self.residents.get(id).map_or(0, |r| r.state.events)
+    /// Whether a state is in memory.
+    pub(super) fn has(&self, id: &A::Id) -> bool {
+        self.residents.get(id).is_some_and(|resident| resident.state.events > 0)
     }
 
     /// Where a state stands, quickly if it was asked for lately.
