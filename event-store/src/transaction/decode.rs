@@ -35,6 +35,9 @@ impl EventRecord<'_> {
     /// # Errors
     /// [`NotUnderstood`] when a newer program wrote it, or it is not an event at all.
     pub fn decode_event(&self) -> Result<Event, NotUnderstood> {
+        if let Some(event) = Event::from_json(self.event_type, self.schema_version, self.data) {
+            return Ok(event);
+        }
         let mut json = serde_json::Deserializer::from_slice(self.data);
         Event::decode(self.event_type, self.schema_version, &mut json)
             .map_err(|source| NotUnderstood::Event { position: self.position, source })
