@@ -70,13 +70,3 @@ pub fn evolve<'a>(
         _ => None,
     }
 }
-
-/// The transfer that an account's event concerns.
-#[must_use]
-pub fn concerned(event: &AccountEvent) -> Option<&TransferId> {
-    match event {
-        AccountEvent::TransferSent(e) => Some(&e.transfer_id),
-        AccountEvent::TransferReversed(e) => Some(&e.transfer_id),
-        _ => None,
-    }
-}

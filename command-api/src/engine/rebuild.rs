@@ -1,20 +1,24 @@
 //! Having all state again at start: the last checkpoint is read, and what came after it out of the log. Without a
 //! checkpoint everything is made again from the log.
 
+mod read_ahead;
+
+use std::io;
+
 use chrono::{DateTime, Utc};
 use domain::ids::{Position, Version};
 use event_store::log::Log;
-use event_store::log::frame::Frame;
 use event_store::log::reader::ReadError;
 use event_store::lsm::{self, Store};
 use event_store::transaction::decode::NotUnderstood;
 
 use super::checkpoint::{Broken, Checkpoints, Decided};
 use super::digest::Digester;
-use super::idempotency::{Keys, Used};
+use super::idempotency::Keys;
 use super::note::Note;
 use super::states::Books;
 use super::{Options, tables};
+use read_ahead::{Part, ReadEvent, read_ahead};
 
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +42,9 @@ pub enum RebuildError {
     /// An event could not be understood.
     #[error("the state could not be rebuilt: {0}")]
     Decode(#[from] NotUnderstood),
+    /// The system refused a thread.
+    #[error("the state could not be rebuilt, because no thread could be started to read the log: {0}")]
+    Thread(#[source] io::Error),
     /// The saved state could not be opened.
     #[error("the saved state could not be opened: {0}")]
     Open(#[from] lsm::OpenError),
@@ -89,17 +96,10 @@ pub(super) fn rebuild(log: &Log, options: &Options) -> Result<(Rebuilt, State), 
     };
     let mut rebuilt =
         Rebuilt { checkpoint: base.through, events: 0, discarded, last_recorded_at: DateTime::UNIX_EPOCH };
-    let mut frames = log.frames_after(note.states_through)?;
-    let replayed = loop {
-        match frames.next_frame() {
-            Ok(Some(frame)) => match state.replay(log, &frame, &note) {
-                Ok(events) => rebuilt.events += events,
-                Err(error) => break Err(error),
-            },
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error.into()),
-        }
-    };
+    let replayed = read_ahead(log, digester, note.states_through, |part| {
+        rebuilt.events += part.events.len() as u64;
+        state.replay(log, part, &note)
+    });
     if let Err(error) = replayed {
         if matches!(error, RebuildError::Damaged { .. }) {
             // Failing that, the folder is left and found damaged again.
@@ -135,35 +135,40 @@ fn open(log: &Log) -> Result<(Store, Note, Option<String>), lsm::OpenError> {
 }
 
 impl State {
-    /// Applies a frame of the log, and answers how many events it has.
-    fn replay(&mut self, log: &Log, frame: &Frame<'_>, note: &Note) -> Result<u64, RebuildError> {
-        let place = frame.place();
-        let mut events = 0;
-        for (entry_index, entry) in (0_u32..).zip(frame.entries()) {
-            if entry.last_position() > note.names_through {
-                let used = Used::new(entry.fingerprint(), entry.outcome(), place, entry_index);
-                self.keys.insert(self.keys.scope(entry.principal(), entry.idempotency_key()), used);
+    /// Applies what was read.
+    fn replay(&mut self, log: &Log, part: Part, note: &Note) -> Result<(), RebuildError> {
+        let mut events = part.events.into_iter();
+        for entry in part.entries {
+            let place = entry.place;
+            if entry.last_position > note.names_through {
+                self.keys.insert(entry.scope, entry.used);
             }
-            for record in entry.events() {
-                let position = record.position;
-                let event = record.decode_event()?;
-                let counted = self.books.replay(&event, record.version, position, note, place).map_err(Broken::from)?;
-                if counted != record.version {
-                    let (stream, recorded) = (record.stream.to_owned(), record.version);
-                    return Err(RebuildError::VersionGap { position, stream, recorded, counted });
+            for ReadEvent { position, version, event, claimed } in events.by_ref().take(entry.events) {
+                if let Some(name) = claimed {
+                    self.books.transfers.claim(name, place);
                 }
-                events += 1;
+                let counted = self.books.replay(&event, version, position, note).map_err(Broken::from)?;
+                if counted != version {
+                    let stream = event.stream().to_string();
+                    return Err(RebuildError::VersionGap { position, stream, recorded: version, counted });
+                }
             }
-            let recorded_at = DateTime::from_timestamp_micros(entry.recorded_at_us()).unwrap_or_default();
-            self.decided.recorded_at = self.decided.recorded_at.max(recorded_at);
+            self.decided.recorded_at = self.decided.recorded_at.max(entry.recorded_at);
+            if entry.ends_frame {
+                self.decided.through = place.last_position;
+                self.decided.frame = Some(place);
+                self.keep_up(log)?;
+            }
         }
-        self.decided.through = place.last_position;
-        self.decided.frame = Some(place);
-        let State { books, keys, checkpoints, decided } = self;
+        Ok(())
+    }
+
+    fn keep_up(&mut self, log: &Log) -> Result<(), Broken> {
+        let Self { books, keys, checkpoints, decided } = self;
         checkpoints.step(books, keys, log, *decided, false)?;
         while checkpoints.overdue(books, keys) && checkpoints.failure().is_none() {
             checkpoints.step(books, keys, log, *decided, true)?;
         }
-        Ok(events)
+        Ok(())
     }
 }

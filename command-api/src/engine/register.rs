@@ -26,6 +26,19 @@ pub(super) struct Moved {
     last_position: Position,
 }
 
+/// The name that an event claims, if any.
+pub(super) fn claimed(digester: &Digester, event: &Event) -> Option<Digest> {
+    match event {
+        Event::Account(AccountEvent::TransferSent(e)) => {
+            Some(digester.name(Kind::TransferSent, e.transfer_id.as_str()))
+        }
+        Event::Account(AccountEvent::TransferReversed(e)) => {
+            Some(digester.name(Kind::TransferReversed, e.transfer_id.as_str()))
+        }
+        _ => None,
+    }
+}
+
 impl Claim for Moved {
     fn put(&self, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&self.frame.to_bits().to_le_bytes());
@@ -116,14 +129,9 @@ impl Register {
         Ok(())
     }
 
-    /// Notes what an event that stands in the log says of a transfer: only its name, for what the log has is read there.
-    pub(super) fn evolve(&mut self, id: &TransferId, event: &AccountEvent, place: FramePlace) {
-        let kind = match event {
-            AccountEvent::TransferSent(_) => Kind::TransferSent,
-            AccountEvent::TransferReversed(_) => Kind::TransferReversed,
-            _ => return,
-        };
-        self.claims.insert(self.digester.name(kind, id.as_str()), place.into());
+    /// Notes the name that an event in the log claims: only that, for what a transfer was is read there.
+    pub(super) fn claim(&mut self, name: Digest, place: FramePlace) {
+        self.claims.insert(name, place.into());
     }
 
     /// Keeps a transfer whole for a while.

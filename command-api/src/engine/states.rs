@@ -15,7 +15,7 @@ use domain::order::{Order, OrderCommand};
 use domain::payment::{Payment, PaymentCommand};
 use domain::posting::{LedgerAccount, posting};
 use domain::product::Product;
-use domain::transfer::{self, Transfer};
+use domain::transfer::Transfer;
 use event_store::log::Log;
 use event_store::log::frame::FramePlace;
 use event_store::lsm::{Damaged, Records, Store};
@@ -217,7 +217,6 @@ impl Books {
         version: Version,
         position: Position,
         note: &Note,
-        place: FramePlace,
     ) -> Result<Version, Damaged> {
         let after = note.states_through;
         if position > after {
@@ -227,9 +226,6 @@ impl Books {
         let (store, digester) = (&mut self.store, &self.digester);
         match event {
             Event::Account(event) => {
-                if let Some(transfer_id) = transfer::concerned(event) {
-                    self.transfers.evolve(transfer_id, event, place);
-                }
                 replay(&mut self.accounts, store, digester, event.account_id(), event, version, known)
             }
             Event::Product(event) => {
