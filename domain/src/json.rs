@@ -85,9 +85,17 @@ impl Json for Word {
 
 /// Appends a number in decimal.
 fn put_number(buffer: &mut Vec<u8>, number: i64) {
+    if number < 0 {
+        buffer.push(b'-');
+    }
+    put_unsigned(buffer, number.unsigned_abs());
+}
+
+/// Appends a number in decimal.
+pub fn put_unsigned(buffer: &mut Vec<u8>, number: u64) {
     let mut digits = [0; 20];
     let mut at = digits.len();
-    let mut rest = number.unsigned_abs();
+    let mut rest = number;
     loop {
         at -= 1;
         digits[at] = b'0' + (rest % 10) as u8;
@@ -95,10 +103,6 @@ fn put_number(buffer: &mut Vec<u8>, number: i64) {
         if rest == 0 {
             break;
         }
-    }
-    if number < 0 {
-        at -= 1;
-        digits[at] = b'-';
     }
     buffer.extend_from_slice(&digits[at..]);
 }

@@ -49,7 +49,7 @@ fn write_position(out: &mut Vec<u8>, position: Option<Position>) {
 
 /// Writes a number in decimal.
 pub(super) fn write_number(out: &mut Vec<u8>, number: u64) {
-    serde_json::to_writer(out, &number).expect("a number can always be written into memory");
+    domain::json::put_unsigned(out, number);
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use domain::command::Command;
 use domain::ids::Version;
-use serde::Serialize;
+use domain::json::Json;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -51,10 +51,8 @@ pub(super) struct Envelope<'a> {
     pub(super) effective_at: Option<EffectiveAt>,
 }
 
-/// A command as clients write it. Every field can be absent, so that one pass tells what is missing. Its JSON, in the
-/// order of the definition and without what is absent, is the canonical form that fingerprints are taken of: the order
-/// and the names of fields must not change.
-pub(super) trait Wire: DeserializeOwned + Serialize + Send + 'static {
+/// A command as clients write it. Every field can be absent, so that one pass tells what is missing.
+pub(super) trait Wire: DeserializeOwned + Send + 'static {
     /// The command's type.
     const TYPE: &'static str;
     /// What it does, in a sentence.
@@ -67,11 +65,32 @@ pub(super) trait Wire: DeserializeOwned + Serialize + Send + 'static {
     /// What it brings besides its own fields.
     fn envelope(&mut self) -> Envelope<'_>;
 
+    /// Appends its JSON, in the order of the definition and without what is absent: the canonical form that
+    /// fingerprints are taken of, so the order and the names of fields must not change.
+    fn put_canonical(&self, buffer: &mut Vec<u8>);
+
     /// Takes the values of the path, in order. Gives `false` when one is not right or contradicts the body.
     fn bind(&mut self, path: &[&str]) -> bool;
 
     /// The command itself, with ids made where they were left out; `None` when something is missing.
     fn command(self) -> Option<Command>;
+}
+
+/// Appends a member of an object, if it is there; `key` is a comma, the name and the colon.
+pub(super) fn put_member(buffer: &mut Vec<u8>, key: &str, value: Option<&impl Json>) {
+    if let Some(value) = value {
+        buffer.extend_from_slice(key.as_bytes());
+        value.put(buffer);
+    }
+}
+
+/// Makes the members that were appended since a place an object.
+pub(super) fn close_object(buffer: &mut Vec<u8>, from: usize) {
+    match buffer.get_mut(from) {
+        Some(first_comma) => *first_comma = b'{',
+        None => buffer.push(b'{'),
+    }
+    buffer.push(b'}');
 }
 
 /// Defines commands: `Name = "type" { field: Type, presence; … } => the domain's command;`. The presence of a field is
@@ -88,23 +107,16 @@ macro_rules! commands {
         } => $command:expr;
     )*) => {$(
         $(#[doc = $about])*
-        #[derive(Debug, serde::Serialize, serde::Deserialize)]
+        #[derive(Debug, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         pub(in crate::http) struct $name {
-            #[serde(rename = "type", skip_serializing)]
+            #[serde(rename = "type")]
             command_type: Option<serde::de::IgnoredAny>,
-            #[serde(skip_serializing)]
             key: Option<$crate::http::idempotency_key::IdempotencyKey>,
-            #[serde(skip_serializing_if = "Option::is_none")]
             expected_version: Option<domain::ids::Version>,
-            #[serde(skip_serializing_if = "Option::is_none")]
             effective_at: Option<$crate::http::field::effective_at::EffectiveAt>,
             $(
-                #[serde(
-                    default,
-                    deserialize_with = "crate::http::field::optional",
-                    skip_serializing_if = "Option::is_none"
-                )]
+                #[serde(default, deserialize_with = "crate::http::field::optional")]
                 $field: Option<$type>,
             )*
         }
@@ -130,6 +142,15 @@ macro_rules! commands {
                     expected_version: &mut self.expected_version,
                     effective_at: self.effective_at,
                 }
+            }
+
+            fn put_canonical(&self, buffer: &mut Vec<u8>) {
+                use $crate::http::definition::{close_object, put_member};
+                let from = buffer.len();
+                put_member(buffer, ",\"expected_version\":", self.expected_version.as_ref());
+                put_member(buffer, ",\"effective_at\":", self.effective_at.as_ref());
+                $(put_member(buffer, concat!(",\"", stringify!($field), "\":"), self.$field.as_ref());)*
+                close_object(buffer, from);
             }
 
             fn bind(&mut self, path: &[&str]) -> bool {

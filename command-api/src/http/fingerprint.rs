@@ -16,7 +16,7 @@ pub(super) fn fingerprint<W: Wire>(wire: &W, scratch: &mut Vec<u8>) -> u128 {
     scratch.clear();
     scratch.extend_from_slice(W::TYPE.as_bytes());
     scratch.push(0);
-    serde_json::to_writer(&mut *scratch, wire).expect("a command of plain values can always be written as JSON");
+    wire.put_canonical(scratch);
     let mut hasher = SipHasher24::new_with_keys(KEYS.0, KEYS.1);
     hasher.write(scratch);
     hasher.finish128().as_u128()

@@ -1,13 +1,13 @@
 //! The JSON of what events and answers are made of.
 
-use super::{Json, Written, object, put_number, put_plain, skip, take_number, take_object, take_plain};
+use super::{Json, Written, object, put_number, put_plain, put_unsigned, skip, take_number, take_object, take_plain};
 use crate::account::AccountStatus;
 use crate::account::command::{CaptureTo, FreezeScope};
 use crate::account::event::ReversalSide;
 use crate::currency::Currency;
 use crate::ids::{
     AccountId, CustomerId, HoldId, OperationId, OrderId, OwnerId, PaymentId, ProductId, ReturnId, ShipmentId,
-    TransferId,
+    TransferId, Version,
 };
 use crate::money::{Amount, Money};
 use crate::order::event::PaymentAmount;
@@ -154,6 +154,12 @@ impl Json for PaymentStatus {
 impl Json for Amount {
     fn put(&self, buffer: &mut Vec<u8>) {
         put_number(buffer, self.minor_units());
+    }
+}
+
+impl Json for Version {
+    fn put(&self, buffer: &mut Vec<u8>) {
+        put_unsigned(buffer, self.0);
     }
 }
 

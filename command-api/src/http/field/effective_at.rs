@@ -1,6 +1,7 @@
 //! The time of business, as clients write it.
 
 use chrono::{DateTime, Datelike, Utc};
+use domain::json::Json;
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
@@ -27,6 +28,12 @@ impl<'de> Deserialize<'de> for EffectiveAt {
             }
         }
         deserializer.deserialize_str(TimeVisitor)
+    }
+}
+
+impl Json for EffectiveAt {
+    fn put(&self, buffer: &mut Vec<u8>) {
+        serde_json::to_writer(buffer, self).expect("a time can always be written as JSON");
     }
 }
 

@@ -3,6 +3,7 @@
 use domain::account::CaptureTo;
 use domain::currency::Currency;
 use domain::ids::{AccountId, ProductId};
+use domain::json::Json;
 use domain::money::{Amount, Money};
 use domain::order::LineQuantity;
 use domain::payment::Payer;
@@ -96,6 +97,12 @@ impl From<CaptureTarget> for CaptureTo {
             CaptureTarget::Account(id) => Self::Account(id),
             CaptureTarget::External => Self::External,
         }
+    }
+}
+
+impl Json for CaptureTarget {
+    fn put(&self, buffer: &mut Vec<u8>) {
+        serde_json::to_writer(buffer, self).expect("a target can always be written as JSON");
     }
 }
 
