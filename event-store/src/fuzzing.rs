@@ -21,7 +21,7 @@ use crate::log::verify::verify_on;
 use crate::log::writer::seal_frames;
 pub use crate::lsm::fuzzing::{manifest, run};
 use crate::transaction::record::{Entry, Events, check_body};
-use crate::transaction::{EntryHeader, begin_entry, end_entry, put_event};
+use crate::transaction::{begin_entry, end_entry, put_event};
 
 /// Where the simulated log stands.
 const LOG: &str = "/log";
@@ -91,19 +91,8 @@ fn look_at(entry: Entry<'_>) {
 
 /// Where all streams are of a kind that is written, the entry is written again and read as the same.
 fn write_again(entry: Entry<'_>) {
-    let header = EntryHeader {
-        recorded_at_us: entry.recorded_at_us(),
-        effective_at_us: entry.effective_at_us(),
-        principal: entry.principal(),
-        idempotency_key: entry.idempotency_key(),
-        fingerprint: entry.fingerprint(),
-        request_id: entry.request_id(),
-        correlation_id: entry.correlation_id(),
-        command: entry.command(),
-        outcome: entry.outcome(),
-    };
     let mut again = Vec::new();
-    begin_entry(&mut again, &header).expect("texts that were read fit");
+    begin_entry(&mut again, &entry.header()).expect("texts that were read fit");
     for event in entry.events() {
         let Ok(stream) = event.stream.parse::<StreamId>() else { return };
         let data = |json: &mut Vec<u8>| json.extend_from_slice(event.data);

@@ -7,7 +7,7 @@ use domain::ids::Position;
 
 use super::frame::{
     FOOTER_BYTES, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, FRAME_MAGIC, Footer, Frame, FrameFault, FrameHeader, FrameKind,
-    Opening, chain_on, check_crc,
+    Opening, chain_on, check_crc, seal,
 };
 use super::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::window::Window;
@@ -64,6 +64,29 @@ impl Scan {
             sealed: false,
             transactions: 0,
         }
+    }
+
+    /// The frame that says that all before it is durable; none where the last frame says so already, or where there is
+    /// no room for it and a footer.
+    pub(crate) fn mark(&self) -> Option<[u8; FRAME_HEADER_BYTES]> {
+        let bytes = (FRAME_HEADER_BYTES + FOOTER_BYTES) as u64;
+        if self.marked || self.offset + bytes > self.header.segment_bytes {
+            return None;
+        }
+        let header = FrameHeader {
+            kind: FrameKind::Mark,
+            body_bytes: 0,
+            event_count: 0,
+            first_position: self.next_position,
+            stamp: self.header.stamp,
+            run_start: self.offset as u32,
+            frame_number: self.frame_count,
+            body_crc: 0,
+        };
+        let mut frame = [0; FRAME_HEADER_BYTES];
+        header.put(&mut frame);
+        seal(&mut frame);
+        Some(frame)
     }
 
     /// A walk that stands at a place inside a segment, to tell what is wrong there.

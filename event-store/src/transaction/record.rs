@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::ids::{Position, Version};
 
-use super::{ENTRY_HEAD_BYTES, EVENT_HEAD_BYTES, FLAG_EFFECTIVE_AT, Outcome};
+use super::{ENTRY_HEAD_BYTES, EVENT_HEAD_BYTES, EntryHeader, FLAG_EFFECTIVE_AT, Outcome};
 
 /// Why bytes are not the body of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -125,6 +125,22 @@ impl<'a> Entry<'a> {
     #[must_use]
     pub fn command(&self) -> &'a str {
         self.text(4)
+    }
+
+    /// All that is recorded once for the command, as it was given to the log.
+    #[must_use]
+    pub fn header(&self) -> EntryHeader<'a> {
+        EntryHeader {
+            recorded_at_us: self.recorded_at_us(),
+            effective_at_us: self.effective_at_us(),
+            principal: self.principal(),
+            idempotency_key: self.idempotency_key(),
+            fingerprint: self.fingerprint(),
+            request_id: self.request_id(),
+            correlation_id: self.correlation_id(),
+            command: self.command(),
+            outcome: self.outcome(),
+        }
     }
 
     /// The result as JSON; may be empty.

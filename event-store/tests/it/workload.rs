@@ -98,18 +98,7 @@ pub(crate) fn number_of(frame: &Frame<'_>) -> u64 {
     let number: u64 = entry.idempotency_key().strip_prefix("key-").unwrap().parse().unwrap();
     let key = format!("key-{number}");
     let expected = header(number, &key);
-    let found = EntryHeader {
-        recorded_at_us: entry.recorded_at_us(),
-        effective_at_us: entry.effective_at_us(),
-        principal: entry.principal(),
-        idempotency_key: entry.idempotency_key(),
-        fingerprint: entry.fingerprint(),
-        request_id: entry.request_id(),
-        correlation_id: entry.correlation_id(),
-        command: entry.command(),
-        outcome: entry.outcome(),
-    };
-    assert_eq!(found, expected);
+    assert_eq!(entry.header(), expected);
     assert_eq!(entry.result(), result(number).as_bytes());
     let events: Vec<_> = entry.events().collect();
     assert_eq!(events.len(), 2);

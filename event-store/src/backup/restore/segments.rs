@@ -15,7 +15,7 @@ use crate::backup::manifest::{Manifest, SegmentCopy};
 use crate::backup::unsound::UnsoundBackup;
 use crate::disk::{Access, write_all_at};
 use crate::log::folder::{Folder, OpenSegment};
-use crate::log::frame::{FOOTER_BYTES, FRAME_HEADER_BYTES, Frame, FrameFault, FrameHeader, FrameKind, seal};
+use crate::log::frame::{Frame, FrameFault};
 use crate::log::scan::{Link, Scan};
 use crate::log::segment::{SegmentHeader, make_segment, segment_path};
 use crate::log::window::Window;
@@ -161,22 +161,7 @@ impl Work<'_> {
         let file = self.options.disk.open(&path, Access::ReadWrite).map_err(failed)?;
         let mut scan = Scan::new(*header, before);
         scan.walk_to(&mut Window::new(file.clone()), written.bytes, |_| Ok(())).map_err(failed)?;
-        if scan.marked || scan.offset + (FRAME_HEADER_BYTES + FOOTER_BYTES) as u64 > header.segment_bytes {
-            return Ok(());
-        }
-        let mark = FrameHeader {
-            kind: FrameKind::Mark,
-            body_bytes: 0,
-            event_count: 0,
-            first_position: scan.next_position,
-            stamp: header.stamp,
-            run_start: scan.offset as u32,
-            frame_number: scan.frame_count,
-            body_crc: 0,
-        };
-        let mut frame = [0; FRAME_HEADER_BYTES];
-        mark.put(&mut frame);
-        seal(&mut frame);
+        let Some(frame) = scan.mark() else { return Ok(()) };
         write_all_at(file.as_ref(), &frame, scan.offset).and_then(|()| file.sync()).map_err(failed)
     }
 

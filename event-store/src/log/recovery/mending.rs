@@ -12,7 +12,7 @@ use crate::disk::{Access, Lock, write_all_at};
 use crate::index::SealedSegment;
 use crate::log::Options;
 use crate::log::folder::Folder;
-use crate::log::frame::{FOOTER_BYTES, FRAME_HEADER_BYTES, FrameHeader, FrameKind, chain_on, seal};
+use crate::log::frame::{FRAME_HEADER_BYTES, chain_on};
 use crate::log::layout::Layout;
 use crate::log::preparer::Blueprint;
 use crate::log::scan::{Link, Scan};
@@ -150,23 +150,7 @@ impl Mending<'_> {
 
     /// Says in the log that everything before is durable, unless its last frame says so already.
     fn mark(&self, segment: &Segment, scan: &mut Scan) -> Result<(), OpenError> {
-        let bytes = (FRAME_HEADER_BYTES + FOOTER_BYTES) as u64;
-        if scan.marked || scan.offset + bytes > segment.bytes {
-            return Ok(());
-        }
-        let header = FrameHeader {
-            kind: FrameKind::Mark,
-            body_bytes: 0,
-            event_count: 0,
-            first_position: scan.next_position,
-            stamp: segment.stamp,
-            run_start: scan.offset as u32,
-            frame_number: scan.frame_count,
-            body_crc: 0,
-        };
-        let mut frame = [0; FRAME_HEADER_BYTES];
-        header.put(&mut frame);
-        seal(&mut frame);
+        let Some(frame) = scan.mark() else { return Ok(()) };
         let marked = write_all_at(segment.file.as_ref(), &frame, scan.offset).and_then(|()| segment.file.sync());
         marked.map_err(|source| self.io("marking the end of", segment.number, source))?;
         scan.chain = chain_on(scan.chain, &frame);
