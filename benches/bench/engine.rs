@@ -151,7 +151,7 @@ pub(crate) fn replay(table: &mut Table, folder: &Path) -> anyhow::Result<()> {
         what: "state made again from the whole log, events".into(),
         figure,
         bar: at_least(1_500_000.0, rate),
-        beside: "one thread decides; checkpoints are written meanwhile".into(),
+        beside: "one thread reads and understands, one applies; checkpoints are written meanwhile".into(),
         how: format!("3 × {} events, read, checked, decoded, applied, with their keys", grouped(events as f64)),
     });
     Ok(())
