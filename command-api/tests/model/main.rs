@@ -15,6 +15,7 @@ mod handover;
 mod intake;
 #[path = "../../src/engine/reply.rs"]
 #[allow(dead_code, reason = "the alarm is not part of the model")]
+#[allow(dropping_copy_types, reason = "numbers stand for what is handed in")]
 mod reply;
 mod sequencer;
 mod sync;
