@@ -147,6 +147,12 @@ impl Database {
         &self.schema
     }
 
+    /// The same database with another schema.
+    #[must_use]
+    pub fn in_schema(&self, schema: SchemaName) -> Self {
+        Self { options: self.options.clone().options([("search_path", schema.as_str())]), schema }
+    }
+
     /// A connection for applying events.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! Where events come from: one trait, so that a projection cannot tell one way from another. The way straight from the
-//! embedded log is in feed/log.rs, the one through Kafka in feed/kafka.rs.
+//! embedded log is in feed/log.rs, that from the folder of a log in feed/folder.rs, the one through Kafka in
+//! feed/kafka.rs.
 
+mod folder;
 mod kafka;
 mod log;
 
@@ -13,6 +15,7 @@ use domain::event::{Metadata, RecordedEvent};
 use domain::ids::{Position, Version};
 use tokio::sync::watch;
 
+pub use self::folder::FolderFeed;
 pub use self::kafka::KafkaFeed;
 pub use self::log::LogFeed;
 use crate::partition::{PartitionId, Places};

@@ -10,6 +10,7 @@ pub mod model;
 pub mod parked;
 pub mod partition;
 pub mod query;
+pub mod rebuild;
 pub mod reset;
 pub mod worker;
 pub mod write;

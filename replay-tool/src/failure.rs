@@ -51,6 +51,15 @@ pub(crate) enum Failure {
         /// What was said about it.
         error: String,
     },
+    /// The rows of a rebuild are not those of the live read models.
+    #[error(
+        "{rows} rows differ from the live ones, which are as they were; with --accept-differences the new build is put \
+         in place"
+    )]
+    Differs {
+        /// How many.
+        rows: i64,
+    },
     /// Nothing was done, because it would have been wrong.
     #[error("{0}")]
     Refused(String),
@@ -67,7 +76,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Damaged(_) | Self::Incomplete(_) | Self::Broken { .. } | Self::BackupDamaged(_) => ExitCode::from(1),
-            Self::StillParked { .. } => ExitCode::from(1),
+            Self::StillParked { .. } | Self::Differs { .. } => ExitCode::from(1),
             Self::Usage(_) => ExitCode::from(2),
             Self::Unreadable(_) | Self::Unusable(_) | Self::Output(_) | Self::ReaderGone => ExitCode::from(3),
             Self::Refused(_) => ExitCode::from(4),

@@ -11,6 +11,7 @@ mod output;
 mod parked;
 mod progress;
 mod read_models;
+mod rebuild;
 mod recorded;
 mod restore;
 mod verify;
@@ -29,8 +30,8 @@ use crate::moment::Moment;
 /// and makes a log of a backup again; cares for the read models. Never changes the log, and may be used while the server
 /// runs.
 ///
-/// Exit codes: 0 all is well; 1 the log or the backup is damaged or does not verify, or a stream stays parked; 2 wrong
-/// usage; 3 something cannot be read or written; 4 refused, and nothing was changed: a folder is not empty or in use, a
+/// Exit codes: 0 all is well; 1 the log or the backup is damaged or does not verify, a stream stays parked, or the rows
+/// of a rebuild differ; 2 wrong usage; 3 something cannot be read or written; 4 refused, and nothing was changed: a folder is not empty or in use, a
 /// backup is of another log, or a stream is not parked at that event.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 120)]
@@ -137,6 +138,9 @@ enum Question {
         #[command(subcommand)]
         what: parked::Parked,
     },
+    /// Fills the read models anew beside the live ones, compares both row by row, and puts the new ones in place. The
+    /// server goes on all the while. What is interrupted goes on where it was.
+    Rebuild(rebuild::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -154,6 +158,7 @@ fn main() -> ExitCode {
         }
         Question::CheckBackup { backup, answer } => check_backup::answer(&backup, answer.format),
         Question::Parked { what } => parked::answer(&what),
+        Question::Rebuild(arguments) => rebuild::answer(&arguments),
     };
     match answered {
         // Whoever read the answer has had enough of it.

@@ -145,6 +145,7 @@ fn fault(failure: &Failure) -> Option<Fault<'_>> {
         | Failure::Refused(_)
         | Failure::Usage(_)
         | Failure::StillParked { .. }
+        | Failure::Differs { .. }
         | Failure::Output(_)
         | Failure::ReaderGone => None,
     }

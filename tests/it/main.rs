@@ -26,6 +26,7 @@ mod postgres;
 mod random;
 mod rebuild;
 mod relay;
+mod renewal;
 mod scene;
 mod server;
 mod tools;

@@ -47,6 +47,8 @@ pub enum ClaimError {
 }
 
 type Row = (i32, String, String, i64, i64);
+/// What is carried over: recorded_at, updated_at, revision, build.
+type Kept = (Option<DateTime<Utc>>, DateTime<Utc>, i64, i64);
 
 /// Claims the followed partitions of a feed for a projection: from now on nobody who claimed them before can move their
 /// checkpoints. Checkpoints are made at position 0 where there are none. `owner` names the worker to people.
@@ -83,14 +85,21 @@ pub async fn claim(
     let followed: Vec<_> = assignment.followed.iter().map(|partition| number(*partition)).collect();
     let claimed: Vec<(i32, i64, Option<i64>, i64)> = sqlx::query_as(
         "UPDATE projection_checkpoints SET epoch = epoch + 1, owner = $3, claimed_at = clock_timestamp() \
-         WHERE name = $1 AND partition = ANY($2) RETURNING partition, position, feed_offset, epoch",
+         WHERE name = $1 AND partition = ANY($2) AND log_id = $4 AND source = $5 \
+         RETURNING partition, position, feed_offset, epoch",
     )
     .bind(name)
     .bind(followed)
     .bind(owner)
+    .bind(&assignment.log_id)
+    .bind(&assignment.source)
     .fetch_all(&mut *tx)
     .await
     .map_err(failed("raising their epochs"))?;
+    if claimed.len() != assignment.followed.len() {
+        // A rebuild has put other read models in place since they were read.
+        return Err(failed("raising their epochs")(sqlx::Error::RowNotFound));
+    }
     transaction.commit().await.map_err(failed("committing"))?;
     let partition = |number: i32| PartitionId(number.cast_unsigned());
     let place = |last: i64, offset| Place { last: Position(last.cast_unsigned()), offset };
@@ -154,8 +163,8 @@ async fn carry_over(
         return Err(ClaimError::OtherFeed { filled_from, source_now, lowest, highest });
     }
     let epoch = rows.iter().map(|(.., epoch)| *epoch).max().unwrap_or_default();
-    let kept: Option<(Option<DateTime<Utc>>, DateTime<Utc>, i64)> = sqlx::query_as(
-        "SELECT MAX(recorded_at), MAX(updated_at), MAX(revision) FROM projection_checkpoints WHERE name = $1 \
+    let kept: Option<Kept> = sqlx::query_as(
+        "SELECT MAX(recorded_at), MAX(updated_at), MAX(revision), MAX(build) FROM projection_checkpoints WHERE name = $1 \
          HAVING COUNT(*) > 0",
     )
     .bind(name)
@@ -168,14 +177,16 @@ async fn carry_over(
         .await
         .map_err(failed("removing those of another feed"))?;
     create(tx, name, assignment, lowest.0.cast_signed(), epoch).await.map_err(failed("making those of this feed"))?;
-    if let Some((recorded_at, updated_at, revision)) = kept {
+    if let Some((recorded_at, updated_at, revision, build)) = kept {
         sqlx::query(
-            "UPDATE projection_checkpoints SET recorded_at = $2, updated_at = $3, revision = $4 WHERE name = $1",
+            "UPDATE projection_checkpoints SET recorded_at = $2, updated_at = $3, revision = $4, build = $5 \
+             WHERE name = $1",
         )
         .bind(name)
         .bind(recorded_at)
         .bind(updated_at)
         .bind(revision)
+        .bind(build)
         .execute(tx)
         .await
         .map_err(failed("carrying over what is known of them"))?;

@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use domain::event::Metadata;
 use domain::ids::Position;
 use event_store::feed::Subscription;
 use event_store::log::Log;
 use event_store::transaction::decode::NotUnderstood;
+use event_store::transaction::record::EventRecord;
 use tokio::sync::watch;
 
 use super::{Assignment, Batch, BatchLimits, Content, Feed, FeedError, Record, Undecodable};
 use crate::partition::{PartitionId, Places};
 
 /// The name of this feed in checkpoints.
-const SOURCE: &str = "log";
+pub(super) const SOURCE: &str = "log";
 
 /// The events of the embedded log of this process.
 #[derive(Debug)]
@@ -75,23 +77,27 @@ fn decode_all(batch: &event_store::feed::Batch, after: Position) -> Batch {
     for entry in batch.entries() {
         let metadata = entry.metadata();
         for record in entry.events().filter(|record| record.position > after) {
-            let content = match record.decode(&metadata) {
-                Ok(event) => Content::Event(event),
-                Err(error) => Content::Undecodable(Box::new(Undecodable {
-                    position: record.position,
-                    stream: record.stream.to_owned(),
-                    version: record.version,
-                    event_type: record.event_type.to_owned(),
-                    schema_version: record.schema_version,
-                    metadata: Arc::clone(&metadata),
-                    data: record.data.to_vec(),
-                    reason: reason(error),
-                })),
-            };
-            decoded.records.push(Record::in_log(record.position, content));
+            decoded.records.push(Record::in_log(record.position, content(&record, &metadata)));
         }
     }
     decoded
+}
+
+/// What a record of the log holds.
+pub(super) fn content(record: &EventRecord<'_>, metadata: &Arc<Metadata>) -> Content {
+    match record.decode(metadata) {
+        Ok(event) => Content::Event(event),
+        Err(error) => Content::Undecodable(Box::new(Undecodable {
+            position: record.position,
+            stream: record.stream.to_owned(),
+            version: record.version,
+            event_type: record.event_type.to_owned(),
+            schema_version: record.schema_version,
+            metadata: Arc::clone(metadata),
+            data: record.data.to_vec(),
+            reason: reason(error),
+        })),
+    }
 }
 
 /// What is wrong, without the position, which is told beside it.

@@ -17,6 +17,7 @@ pub(super) struct Answer<T> {
     body: T,
     position: Position,
     tag: Option<Tag>,
+    build: Option<i64>,
     version: Option<i64>,
 }
 
@@ -35,12 +36,12 @@ pub(super) type Answered<T> = Result<Answer<T>, Unanswered>;
 impl<T> Answer<T> {
     /// An answer that depends on nothing but what was asked and the read models at a moment.
     pub(super) const fn at(moment: Moment, body: T) -> Self {
-        Self { body, position: moment.position, tag: moment.tag, version: None }
+        Self { body, position: moment.position, tag: moment.tag, build: moment.build, version: None }
     }
 
     /// An answer that says what is now, and may be another in a moment.
     pub(super) const fn now(position: Position, body: T) -> Self {
-        Self { body, position, tag: None, version: None }
+        Self { body, position, tag: None, build: None, version: None }
     }
 
     /// Names the version of the one thing that the answer is about. It is the tag then: `If-Match` of a command takes it.
@@ -54,6 +55,9 @@ impl<T: Serialize> IntoResponse for Answer<T> {
         let mut response = Json(self.body).into_response();
         let headers = response.headers_mut();
         headers.insert("bursar-position", HeaderValue::from(self.position.0));
+        if let Some(build) = self.build {
+            headers.insert("bursar-build", HeaderValue::from(build));
+        }
         if let Some(version) = self.version {
             if let Ok(tag) = HeaderValue::from_str(&format!("\"{version}\"")) {
                 headers.insert(ETAG, tag);

@@ -20,6 +20,7 @@ struct CheckpointRow {
     owner: String,
     parked_streams: i64,
     left_out_events: i64,
+    build: i64,
     position: i64,
     recorded_at: Option<DateTime<Utc>>,
     updated_at: DateTime<Utc>,
@@ -49,6 +50,10 @@ struct Projection {
     recorded_at: Option<DateTime<Utc>>,
     /// When it last applied something; null where PostgreSQL cannot be reached.
     updated_at: Option<DateTime<Utc>>,
+    /// Which build of the read models answers, as the header `Bursar-Build` says too: each rebuild is the next; null where
+    /// PostgreSQL cannot be reached.
+    #[schema(example = 1)]
+    build: Option<i64>,
     /// How many streams are parked: of them nothing is applied until somebody has looked; null where PostgreSQL cannot be
     /// reached.
     #[schema(example = 0)]
@@ -126,6 +131,7 @@ impl Projection {
         Self {
             recorded_at: behind.and_then(|row| row.recorded_at),
             updated_at: rows.iter().map(|row| row.updated_at).max(),
+            build: behind.map(|row| row.build),
             parked_streams: behind.map(|row| row.parked_streams),
             left_out_events: behind.map(|row| row.left_out_events),
             source: behind.map(|row| row.source.clone()),
@@ -147,6 +153,7 @@ impl Projection {
             error: None,
             recorded_at: None,
             updated_at: None,
+            build: None,
             parked_streams: None,
             left_out_events: None,
             source: None,
@@ -170,7 +177,7 @@ impl Partition {
 impl QueryState {
     async fn checkpoints(&self) -> Result<Vec<CheckpointRow>, sqlx::Error> {
         sqlx::query_as(
-            "SELECT name, partition, source, owner, position, recorded_at, updated_at, \
+            "SELECT name, partition, source, owner, build, position, recorded_at, updated_at, \
              (SELECT COUNT(*) FROM parked_streams) AS parked_streams, \
              (SELECT COUNT(*) FROM left_out_events) AS left_out_events \
              FROM projection_checkpoints ORDER BY name, partition",

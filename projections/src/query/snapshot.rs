@@ -94,7 +94,7 @@ impl QueryState {
         let deadline = Instant::now() + wait_max;
         loop {
             let snapshot = self.begin().await.map_err(failed)?;
-            let Moment { position: reached, tag } = snapshot.moment;
+            let Moment { position: reached, tag, .. } = snapshot.moment;
             if reached >= wanted {
                 let Some(tag) = tag.filter(|tag| seen == Some(*tag)) else { return Ok(snapshot) };
                 snapshot.close().await;

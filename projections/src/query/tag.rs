@@ -15,6 +15,8 @@ pub(crate) struct Moment {
     pub(crate) position: Position,
     /// None where nothing was applied yet.
     pub(super) tag: Option<Tag>,
+    /// Which build of the read models this is; none where there is none.
+    pub(super) build: Option<i64>,
 }
 
 /// A digest of the log, of how far each partition has come, of what was put right since, and of the program that reads:
@@ -53,16 +55,16 @@ impl FromStr for Tag {
 impl Moment {
     /// Where a projection is, as its checkpoints tell.
     pub(super) async fn of(rows: &mut PgConnection, projection: &str) -> Result<Self, sqlx::Error> {
-        let (position, tag): (Option<i64>, Option<String>) = sqlx::query_as(
+        let (position, tag, build): (Option<i64>, Option<String>, Option<i64>) = sqlx::query_as(
             "SELECT MIN(position), md5($2 || string_agg(concat_ws(' ', log_id, source, partition, position, \
-             revision), ',' ORDER BY partition)) FROM projection_checkpoints WHERE name = $1",
+             revision, build), ',' ORDER BY partition)), MAX(build) FROM projection_checkpoints WHERE name = $1",
         )
         .bind(projection)
         .bind(env!("CARGO_PKG_VERSION"))
         .fetch_one(rows)
         .await?;
         let position = Position(position.unwrap_or(0).cast_unsigned());
-        Ok(Self { position, tag: tag.and_then(|digits| digits.parse().ok()) })
+        Ok(Self { position, tag: tag.and_then(|digits| digits.parse().ok()), build })
     }
 }
 

@@ -21,13 +21,13 @@ use crate::support::shop;
 /// How long a test waits for something that must happen.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn open(folder: &Path) -> (Log, Appender<()>) {
+pub(crate) fn open(folder: &Path) -> (Log, Appender<()>) {
     let Opened { log, appender, .. } = Log::open(folder, Options::default()).unwrap();
     (log, appender.start(|_| {}).unwrap())
 }
 
 /// Appends events as the engine does: those of a command together.
-fn append(appender: &mut Appender<()>, events: &[RecordedEvent]) {
+pub(crate) fn append(appender: &mut Appender<()>, events: &[RecordedEvent]) {
     for of_command in events.chunk_by(|one, next| Arc::ptr_eq(&one.metadata, &next.metadata)) {
         let metadata = &of_command[0].metadata;
         let mut frame = appender.begin();

@@ -8,6 +8,7 @@ mod log_feed;
 mod parking;
 mod partitions;
 mod querying;
+mod rebuilding;
 mod support;
 mod working;
 
