@@ -87,7 +87,7 @@ struct GraphqlAnswer {
     #[schema(value_type = Option<Vec<Object>>)]
     errors: Value,
     /// `position`: the position of the log that the answer reflects.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Object>)]
     extensions: Value,
 }
 
@@ -122,7 +122,7 @@ async fn show(asked: Asked) -> Result<Response, Problem> {
 #[utoipa::path(
     post, path = "/graphql", operation_id = "graphql", tag = "graphql",
     params(crate::query::snapshot::Recency),
-    request_body = GraphqlRequest,
+    request_body(content = GraphqlRequest, example = json!({"query": "{ trialBalance { currency } }"})),
     responses(
         (status = 200, body = GraphqlAnswer, description = "The answer."),
         (status = 400, body = GraphqlAnswer, description = "`malformed_json`, `invalid_query`, `query_too_deep` or `query_too_complex`, in `errors`."),

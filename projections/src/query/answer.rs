@@ -132,11 +132,12 @@ pub(crate) fn broken() -> Problem {
 /// Whether the same query may succeed later: no connection, no room, not migrated yet, interrupted.
 fn is_temporary(error: &sqlx::Error) -> bool {
     const CLASSES: [&str; 8] = ["08", "28", "3D", "3F", "40", "53", "57", "58"];
-    const UNDEFINED_TABLE: &str = "42P01";
+    // A table or a column that a migration is about to make.
+    const UNDEFINED: [&str; 2] = ["42P01", "42703"];
     match error {
         sqlx::Error::Database(error) => error
             .code()
-            .is_some_and(|code| code == UNDEFINED_TABLE || CLASSES.iter().any(|class| code.starts_with(class))),
+            .is_some_and(|code| UNDEFINED.contains(&&*code) || CLASSES.iter().any(|class| code.starts_with(class))),
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::Protocol(_)
